@@ -1,0 +1,1 @@
+"""The worker: plan, render chunk, assemble. Runs alone in a Lambda, so it never imports prefect."""
