@@ -1,0 +1,185 @@
+// The virtual clock. Runs before any script of the page, in every frame.
+//
+// Time stands still at 0 while the page loads. seekTo(ms) moves it: timers that fall due on the way run in the
+// order of their due times, each at its own time; randomness is seeded from the time, so that what a frame draws
+// depends on its time alone and not on the frames drawn before it.
+(() => {
+  const native = {
+    Date: window.Date,
+    setTimeout: window.setTimeout.bind(window),
+    MessageChannel: window.MessageChannel,
+  };
+  // Timers that a page sets to wait for something are short; longer ones mean a moment of the video.
+  const POLLING_DELAY_MS = 250;
+  // HTML's clamp for timers set by timers, without which a zero-delay chain would never let time go on.
+  const NESTED_TIMER_MS = 4;
+  const MAX_TIMERS_PER_SEEK = 200000;
+
+  let now = 0;
+  let nextId = 1;
+  let insideTimer = false;
+  const timers = new Map();
+  let frameCallbacks = new Map();
+
+  function VirtualDate(...parts) {
+    if (!new.target) return new native.Date(now).toString();
+    return Reflect.construct(native.Date, parts.length ? parts : [now], new.target);
+  }
+  VirtualDate.prototype = native.Date.prototype;
+  VirtualDate.prototype.constructor = VirtualDate;
+  Object.setPrototypeOf(VirtualDate, native.Date);
+  VirtualDate.now = () => Math.floor(now);
+  window.Date = VirtualDate;
+  performance.now = () => now;
+
+  function call(callback, parts) {
+    try {
+      if (typeof callback === "function") callback(...parts);
+      else (0, eval)(String(callback));
+    } catch (error) {
+      // As a browser does: report it, and go on with the next callback.
+      window.reportError(error);
+    }
+  }
+
+  function addTimer(callback, delay, repeat, parts) {
+    const wait = Math.max(insideTimer || repeat ? NESTED_TIMER_MS : 0, Number(delay) || 0);
+    const id = nextId++;
+    timers.set(id, { id, callback, parts, due: now + wait, every: repeat ? wait : null, wait });
+    return id;
+  }
+  window.setTimeout = (callback, delay, ...parts) => addTimer(callback, delay, false, parts);
+  window.setInterval = (callback, delay, ...parts) => addTimer(callback, delay, true, parts);
+  window.clearTimeout = window.clearInterval = (id) => void timers.delete(Number(id));
+  window.requestIdleCallback = (callback) =>
+    addTimer(() => callback({ didTimeout: false, timeRemaining: () => 50 }), 1, false, []);
+  window.cancelIdleCallback = window.clearTimeout;
+
+  window.requestAnimationFrame = (callback) => {
+    const id = nextId++;
+    frameCallbacks.set(id, callback);
+    return id;
+  };
+  window.cancelAnimationFrame = (id) => void frameCallbacks.delete(id);
+
+  // Mulberry32 (public domain, T. Ettinger), seeded from the whole milliseconds of the frame's time.
+  let state = 0;
+  function seed() {
+    state = (Math.imul(Math.floor(now) | 0, -1640531527) + 0x9e3779b9) | 0;
+  }
+  function randomWord() {
+    state = (state + 0x6d2b79f5) | 0;
+    let word = Math.imul(state ^ (state >>> 15), 1 | state);
+    word = (word + Math.imul(word ^ (word >>> 7), 61 | word)) ^ word;
+    return (word ^ (word >>> 14)) >>> 0;
+  }
+  Math.random = () => randomWord() / 4294967296;
+  if (window.crypto) {
+    const getRandomValues = (array) => {
+      const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+      for (let i = 0; i < bytes.length; i += 4) {
+        const word = randomWord();
+        if (i + 4 > bytes.length) {
+          bytes[i] = word & 255;
+          i -= 3;
+        } else for (let k = 0; k < 4; k++) bytes[i + k] = (word >>> (8 * k)) & 255;
+      }
+      return array;
+    };
+    Object.defineProperty(window.crypto, "getRandomValues", { value: getRandomValues });
+    Object.defineProperty(window.crypto, "randomUUID", {
+      value: () => {
+        const b = getRandomValues(new Uint8Array(16));
+        b[6] = (b[6] & 15) | 64;
+        b[8] = (b[8] & 63) | 128;
+        const hex = Array.from(b, (v) => v.toString(16).padStart(2, "0")).join("");
+        return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+      },
+    });
+  }
+  seed();
+
+  // Lets everything that is queued right now run, promises included.
+  const macrotask = () =>
+    new Promise((resolve) => {
+      const { port1, port2 } = new native.MessageChannel();
+      port1.onmessage = () => {
+        port1.close();
+        resolve();
+      };
+      port2.postMessage(0);
+    });
+
+  function earliest() {
+    let first = null;
+    for (const timer of timers.values())
+      if (!first || timer.due < first.due || (timer.due === first.due && timer.id < first.id)) first = timer;
+    return first;
+  }
+
+  function fire(timer) {
+    if (timer.every === null) timers.delete(timer.id);
+    else timer.due = Math.max(timer.due, now) + timer.every;
+    insideTimer = true;
+    call(timer.callback, timer.parts);
+    insideTimer = false;
+  }
+
+  async function runTimersUntil(end) {
+    for (let fired = 0; ; fired++) {
+      const timer = earliest();
+      if (!timer || timer.due > end) return;
+      if (fired === MAX_TIMERS_PER_SEEK)
+        throw new Error(`${MAX_TIMERS_PER_SEEK} timers fell due before ${end} ms: a timer loop that does not end`);
+      now = Math.max(now, timer.due);
+      fire(timer);
+      await macrotask();
+    }
+  }
+
+  const sameOriginFrames = () =>
+    Array.from(window.frames).flatMap((frame) => {
+      try {
+        return frame.__hfClock ? [frame.__hfClock] : [];
+      } catch {
+        return [];
+      }
+    });
+
+  window.__hfClock = {
+    now: () => now,
+
+    // Moves time to `ms`. Going back does not undo what timers did.
+    async seekTo(ms) {
+      await runTimersUntil(ms);
+      now = ms;
+      seed();
+      for (const clock of sameOriginFrames()) await clock.seekTo(ms);
+    },
+
+    // One animation frame at the current time. What callbacks queue waits for the next one.
+    animationFrame() {
+      seed();
+      const due = frameCallbacks;
+      frameCallbacks = new Map();
+      for (const callback of due.values()) call(callback, [now]);
+      for (const clock of sameOriginFrames()) clock.animationFrame();
+    },
+
+    // While the page loads: runs what is due at 0. With `polls`, a short timer that the page waits with runs too,
+    // without time moving; `any` runs the earliest, whatever its delay.
+    async whileLoading({ polls = false, any = false } = {}) {
+      await runTimersUntil(0);
+      if (polls || any) {
+        const timer = earliest();
+        if (timer && (any || timer.wait <= POLLING_DELAY_MS)) fire(timer);
+      }
+      this.animationFrame();
+      await macrotask();
+      for (const clock of sameOriginFrames()) await clock.whileLoading({ polls, any });
+    },
+
+    // Real milliseconds, for the renderer's own waiting.
+    pause: (ms) => new Promise((resolve) => native.setTimeout(resolve, ms)),
+  };
+})();

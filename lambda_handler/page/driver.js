@@ -1,0 +1,105 @@
+// The page driver: the few calls by which the renderer moves a composition. It knows the page runtime by its
+// published globals (__player, __playerReady, __renderReady, __timelines, __hfWaitForSeekCompletion) and no more,
+// so that the runtime can be replaced.
+(() => {
+  const clock = window.__hfClock;
+  const MAX_PRIMED_MOMENTS = 5000;
+
+  function missingTimelines() {
+    const timelines = window.__timelines || {};
+    return Array.from(document.querySelectorAll("[data-composition-id]"))
+      .filter((element) => !element.hasAttribute("data-no-timeline"))
+      .map((element) => element.getAttribute("data-composition-id"))
+      .filter((id) => id && !timelines[id]);
+  }
+
+  function loadingImages() {
+    return Array.from(document.images)
+      .filter((image) => image.getAttribute("src") && !image.complete)
+      .map((image) => image.getAttribute("src"));
+  }
+
+  async function loadFonts() {
+    // All of them: which text shows which face depends on the frame, and a face that loads late would move it.
+    const faces = Array.from(document.fonts);
+    await Promise.all(faces.map((face) => face.load().catch(() => undefined)));
+    await document.fonts.ready;
+    return faces.filter((face) => face.status === "error").map((face) => `${face.family} ${face.weight} ${face.style}`);
+  }
+
+  async function decodeImages() {
+    const images = Array.from(document.images).filter((image) => image.getAttribute("src"));
+    await Promise.all(images.map((image) => image.decode().catch(() => undefined)));
+  }
+
+  // Every moment at which a tween of the timeline starts, in the timeline's own seconds, in order.
+  function tweenStarts(timeline) {
+    const starts = new Set();
+    const visit = (parent, start, scale) => {
+      for (const child of parent.getChildren(false, true, true)) {
+        const at = start + child.startTime() / scale;
+        starts.add(at);
+        if (child.getChildren) visit(child, at, scale * (child.timeScale() || 1));
+      }
+    };
+    visit(timeline, 0, 1);
+    return Array.from(starts).sort((a, b) => a - b);
+  }
+
+  window.__hfDriver = {
+    // What the page still waits for; an empty list means ready. `untimed`: ids known to register no timeline.
+    async waitingFor({ untimed = [], polls = false, any = false } = {}) {
+      await clock.whileLoading({ polls, any });
+      window.__hfFlushSync?.();
+      const reasons = [];
+      if (document.readyState === "loading") reasons.push({ gate: "document" });
+      if (!window.__playerReady || !window.__renderReady || !window.__player) reasons.push({ gate: "runtime" });
+      for (const id of missingTimelines()) if (!untimed.includes(id)) reasons.push({ gate: "timeline", what: id });
+      for (const src of loadingImages()) reasons.push({ gate: "image", what: src });
+      if (window.__tailwindReady === false) reasons.push({ gate: "tailwind" });
+      return reasons;
+    },
+
+    // Called once, when nothing is waited for any more. Returns the fonts that could not be loaded.
+    async settleAtStart() {
+      await window.__tailwindReady;
+      const failedFonts = await loadFonts();
+      await decodeImages();
+      // A jump of a chunk's length is no lag to smooth over.
+      window.gsap?.ticker?.lagSmoothing?.(0);
+      window.__hfForceTimelineRebind?.();
+      this.prime();
+      return failedFonts;
+    },
+
+    // A tween records where it starts from when it is first drawn. Visiting each start in order, silently, makes
+    // those records the same whichever frame a worker begins with.
+    prime() {
+      for (const timeline of Object.values(window.__timelines || {})) {
+        if (!timeline?.getChildren || !timeline.totalTime) continue;
+        const starts = tweenStarts(timeline);
+        if (starts.length > MAX_PRIMED_MOMENTS) continue;
+        for (const start of starts) timeline.totalTime(start, true);
+        timeline.totalTime(0, true);
+      }
+    },
+
+    duration: () => Number(window.__player?.getDuration?.() ?? 0),
+
+    // Shows the frame at `seconds`; resolves when the page's own promises about it are kept.
+    async seek(seconds) {
+      await clock.seekTo(seconds * 1000);
+      window.__player.renderSeek(seconds);
+      clock.animationFrame();
+      await window.__hfWaitForSeekCompletion?.();
+      if (loadingImages().length) await decodeImages();
+      if (document.fonts.status === "loading") await document.fonts.ready;
+    },
+
+    webglRenderer() {
+      const gl = document.createElement("canvas").getContext("webgl");
+      const info = gl?.getExtension("WEBGL_debug_renderer_info");
+      return info ? `${gl.getParameter(info.UNMASKED_VENDOR_WEBGL)} | ${gl.getParameter(info.UNMASKED_RENDERER_WEBGL)}` : null;
+    },
+  };
+})();

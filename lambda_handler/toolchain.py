@@ -1,0 +1,202 @@
+"""The pinned tools a worker draws and encodes with: Chromium, ffmpeg, the page runtime.
+
+Each is pinned by exact version and sha256, found in an installed package, and unpacked once per machine.
+Chromium brings its own shared libraries and its own font, and reads no font of the machine's: so a bare
+Debian, a laptop and a Lambda draw the same pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import brotli
+import imageio_ffmpeg
+
+from lambda_handler.errors import ChromeUnavailable, FfmpegUnavailable, RuntimeUnavailable
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+RUNTIME_VERSION = "0.8.64"
+RUNTIME_SHA256 = "98dccac27469c888b3ee27c1a51d5f568bd0d01f295c6e675397a1ff59bbc3e2"
+CHROMIUM_PACK_VERSION = "153.0.0"
+CHROMIUM_PACK_SHA256 = {
+    "chromium.br": "38e1e1649db20fa4ea644bf5987688ce81a4c9eb10e7eae8380b74fc0d699fea",
+    "al2023.tar.br": "a166168dd3e3e9d8743689fff543c5cadb3025c1816c6a154c90dc68a59edd0a",
+    "swiftshader.tar.br": "b680e40a33235ecc6ad4c6897a168b70ce5164f0d62d2a64d675320d51614631",
+    "fonts.tar.br": "c1307fe5cd607092f0426742b4ab93755eec9a9b7752e47c56408c2bcf3e515b",
+}
+FFMPEG_SHA256 = "e7e7fb30477f717e6f55f9180a70386c62677ef8a4d4d1a5d948f4098aa3eb99"
+
+_FONTS_CONF = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <dir>{fonts}</dir>
+  <cachedir>{cache}</cachedir>
+</fontconfig>
+"""
+
+
+@dataclass(frozen=True)
+class Chromium:
+    """A browser that can be started; `environment` is what it needs beside the caller's variables."""
+
+    executable: Path
+    identity: str
+    environment: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Ffmpeg:
+    """An ffmpeg executable; `identity` is its sha256, `version` the word after "ffmpeg version"."""
+
+    executable: Path
+    identity: str
+    version: str
+
+
+@dataclass(frozen=True)
+class PageRuntime:
+    """The HyperFrames page runtime, one self-contained script."""
+
+    script: Path
+    identity: str
+
+
+def node_modules() -> Path:
+    """The folder `npm ci` filled: page runtime, page libraries, fonts, the Chromium pack."""
+    return Path(os.environ.get("HYPERFRAMES_NODE_MODULES", CHECKOUT / "node_modules"))
+
+
+def tools_folder() -> Path:
+    """Where tools are unpacked: HYPERFRAMES_TOOLS, else `.tools` in the checkout, else a temporary folder."""
+    chosen = os.environ.get("HYPERFRAMES_TOOLS")
+    if chosen:
+        return Path(chosen)
+    if os.access(CHECKOUT, os.W_OK):
+        return CHECKOUT / ".tools"
+    return Path(tempfile.gettempdir()) / "hyperframes-tools"
+
+
+def sha256_of(path: Path) -> str:
+    """The file's sha256 in hex, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def chromium() -> Chromium:
+    """The browser: CHROMIUM_PATH where set, else the pinned pack, unpacked on first use.
+
+    Raises ChromeUnavailable when neither can be had.
+    """
+    override = os.environ.get("CHROMIUM_PATH")
+    if override:
+        path = Path(override)
+        if not os.access(path, os.X_OK):
+            raise ChromeUnavailable(f"CHROMIUM_PATH is {override}, which is not an executable file.")
+        return Chromium(path, sha256_of(path), ())
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        raise ChromeUnavailable(
+            f"The pinned Chromium runs on Linux x86_64, and this is {platform.system()} {platform.machine()}.",
+            resolution="Set CHROMIUM_PATH to a chromium headless shell for this machine.",
+        )
+    folder = _unpacked_chromium()
+    environment = (("LD_LIBRARY_PATH", str(folder / "lib")), ("FONTCONFIG_FILE", str(folder / "fonts.conf")))
+    return Chromium(folder / "chromium", CHROMIUM_PACK_SHA256["chromium.br"], environment)
+
+
+def _unpacked_chromium() -> Path:
+    folder = tools_folder() / f"chromium-{CHROMIUM_PACK_VERSION}-{CHROMIUM_PACK_SHA256['chromium.br'][:8]}"
+    if _is_whole(folder):
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="unpacking-") as scratch:
+        whole = Path(scratch) / "chromium"
+        whole.mkdir()
+        binary = whole / "chromium"
+        binary.write_bytes(_unpack_member("chromium.br"))
+        binary.chmod(0o755)
+        # SwiftShader is only found beside the binary.
+        for archive in ("swiftshader.tar.br", "al2023.tar.br", "fonts.tar.br"):
+            with tarfile.open(fileobj=io.BytesIO(_unpack_member(archive))) as tar:
+                tar.extractall(whole, filter="data")
+        fonts = _FONTS_CONF.format(fonts=folder / "fonts", cache=folder / "fontconfig-cache")
+        (whole / "fonts.conf").write_text(fonts)
+        sizes = {str(f.relative_to(whole)): f.stat().st_size for f in whole.rglob("*") if f.is_file()}
+        (whole / "whole.json").write_text(json.dumps(sizes))
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            whole.rename(folder)
+        except OSError as error:
+            # Another process finished first: its folder is as good as ours.
+            if not _is_whole(folder):
+                raise ChromeUnavailable(f"Chromium could not be unpacked to {folder}: {error}.") from error
+    return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        sizes: dict[str, int] = json.loads((folder / "whole.json").read_text())
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError):
+        return False
+
+
+def _unpack_member(name: str) -> bytes:
+    source = node_modules() / "@sparticuz" / "chromium" / "bin" / name
+    if not source.is_file():
+        raise ChromeUnavailable(f"The Chromium pack @sparticuz/chromium lacks {source}.")
+    packed = source.read_bytes()
+    found = hashlib.sha256(packed).hexdigest()
+    if found != CHROMIUM_PACK_SHA256[name]:
+        raise ChromeUnavailable(
+            f"{source} has sha256 {found}, and {CHROMIUM_PACK_SHA256[name]} is pinned "
+            f"(@sparticuz/chromium {CHROMIUM_PACK_VERSION})."
+        )
+    return brotli.decompress(packed)
+
+
+@cache
+def ffmpeg() -> Ffmpeg:
+    """FFMPEG_PATH where set, else the executable inside the imageio-ffmpeg wheel.
+
+    Raises FfmpegUnavailable when it is missing, damaged or does not answer.
+    """
+    override = os.environ.get("FFMPEG_PATH")
+    try:
+        path = Path(override or imageio_ffmpeg.get_ffmpeg_exe())
+        identity = sha256_of(path)
+        answer = subprocess.run([path, "-version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+        raise FfmpegUnavailable(f"ffmpeg cannot be run: {error}.") from error
+    pinned = (platform.system(), platform.machine()) == ("Linux", "x86_64") and not override
+    if pinned and identity != FFMPEG_SHA256:
+        raise FfmpegUnavailable(f"{path} has sha256 {identity}, and {FFMPEG_SHA256} is pinned (imageio-ffmpeg 0.7.0).")
+    version = re.match(r"ffmpeg version (\S+)", answer)
+    if version is None:
+        raise FfmpegUnavailable(f"{path} -version answered {answer[:80]!r}.")
+    return Ffmpeg(path, identity, version.group(1))
+
+
+@cache
+def page_runtime() -> PageRuntime:
+    """The page runtime out of @hyperframes/core. Raises RuntimeUnavailable when it is not the pinned one."""
+    script = node_modules() / "@hyperframes" / "core" / "dist" / "hyperframe.runtime.iife.js"
+    if not script.is_file():
+        raise RuntimeUnavailable(f"The page runtime @hyperframes/core {RUNTIME_VERSION} is not installed: {script}.")
+    found = sha256_of(script)
+    if found != RUNTIME_SHA256:
+        raise RuntimeUnavailable(f"{script} has sha256 {found}, and {RUNTIME_SHA256} is pinned (@hyperframes/core {RUNTIME_VERSION}).")
+    return PageRuntime(script, found)
