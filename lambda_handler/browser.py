@@ -34,7 +34,9 @@ def arguments(width: int, height: int) -> tuple[str, ...]:
         "--force-color-profile=srgb",
         "--disable-lcd-text",
         "--disable-partial-raster",
-        "--disallow-non-exact-resource-reuse",
+        # Without it each translate3d() becomes a layer of its own, and how a layer is resampled depends on the
+        # frames drawn before: +-1 in a few pixels at every seam.
+        "--enable-low-end-device-mode",
         "--hide-scrollbars",
         # Draw when asked, and completely.
         "--deterministic-mode",

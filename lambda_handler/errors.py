@@ -24,7 +24,8 @@ RenderError
 │   ├── ChromeUnavailable              ChromeBinaryUnavailableError
 │   ├── FfmpegUnavailable              FFMPEG_UNAVAILABLE
 │   ├── RuntimeUnavailable             PAGE_RUNTIME_UNAVAILABLE
-│   ├── ToolMismatch                   TOOL_VERSION_MISMATCH
+│   ├── FfmpegMismatch                 FFMPEG_VERSION_MISMATCH
+│   ├── BrowserMismatch                BROWSER_VERSION_MISMATCH
 │   ├── GpuNotSoftware                 BROWSER_GPU_NOT_SOFTWARE
 │   └── StorageFull                    STORAGE_FULL
 ├── IntegrityError                 the render folder does not hold what it says
@@ -245,10 +246,17 @@ class RuntimeUnavailable(MachineError):
     advice = "Run make setup (npm ci); prefect-hyperframes doctor tells more."
 
 
-class ToolMismatch(MachineError):
-    """This worker's Chromium, ffmpeg or page runtime is not the one the plan was made with."""
+class FfmpegMismatch(MachineError):
+    """This worker's ffmpeg is not the one the plan was made with."""
 
-    code = "TOOL_VERSION_MISMATCH"
+    code = "FFMPEG_VERSION_MISMATCH"
+    advice = "Render with the same build everywhere, or plan again with this one."
+
+
+class BrowserMismatch(MachineError):
+    """This worker's Chromium is not the one the plan was made with."""
+
+    code = "BROWSER_VERSION_MISMATCH"
     advice = "Render with the same build everywhere, or plan again with this one."
 
 

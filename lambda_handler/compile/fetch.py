@@ -97,15 +97,12 @@ class Network:
             quote(url, safe="%/:=&?~#+!$,;'@()*[]"), headers={"User-Agent": _USER_AGENT, "Accept": "*/*"}
         )
         try:
-            response = self._opener(asked_by).open(request, timeout=self.timeout)
-            if response is None:  # no handler speaks the scheme it redirects to
-                raise ValueError("it redirects to neither http nor https")
-            with response:
+            with self._opener(asked_by).open(request, timeout=self.timeout) as response:
                 body = self._read(response, url, asked_by)
                 return Fetched(response.url, response.headers.get_content_type(), body)
         except urllib.error.HTTPError as error:
-            with error:
-                summary = f"{asked_by} asks for {url}, which answered HTTP {error.code}."
+            error.close()
+            summary = f"{asked_by} asks for {url}, which answered HTTP {error.code}."
             if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR or error.code in _WORTH_ANOTHER_TRY:
                 raise AssetFetchUnavailable(summary) from error
             raise PageAssetMissing(summary) from error

@@ -21,6 +21,8 @@ from lambda_handler.compile.dom import (
     elements,
     head_of,
     prepend,
+    remove,
+    select,
     set_text,
     text_of,
 )
@@ -91,6 +93,10 @@ def provide_fonts(
     style = create_element("style", {FONT_MARK: ""})
     set_text(style, f"{_FIRST_RULES}\n{fonts.rules(characters, italics=italics)}\n")
     prepend(head_of(document), style)
+    for element in select(document, "head meta[charset]"):
+        # A browser looks for it in the first 1024 bytes, which the rules would fill.
+        remove(element)
+        prepend(head_of(document), element)
 
 
 @dataclass
@@ -158,6 +164,7 @@ class _Fonts:
             self.fetched.append(self.resources.styles[served])
             self.brought.add(family.lower())
             return True
+        self.unknown.add(family.lower())
         self.resources.warnings.append(
             f'No font is known for font-family "{family}": another is drawn instead.'
         )

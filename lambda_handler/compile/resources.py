@@ -21,7 +21,7 @@ from lambda_handler.compile.fetch import Fetch, Fetched
 from lambda_handler.compile.libraries import LIBRARY_ROOT, Bundle, LibraryFile, LibraryRequest, parse_cdn_url
 from lambda_handler.errors import PageAssetMissing
 
-PAGE = "http://page.invalid/"
+PAGE = "https://page.invalid/"
 REMOTE_ROOT = "/_hf/remote/"
 
 _LOCAL_SCHEMES = frozenset({"data", "blob", "about", "javascript", "mailto", "tel"})
@@ -84,7 +84,10 @@ class Resources:
         written = url.strip()
         if not written or written.startswith("#") or _scheme(written) in _LOCAL_SCHEMES:
             return url
-        address, part = urldefrag(urljoin(base, written))
+        try:
+            address, part = urldefrag(urljoin(base, written))
+        except ValueError as error:
+            raise PageAssetMissing(f"{asked_by} asks for {url}, which is no valid URL: {error}.") from error
         suffix = f"#{part}" if part else ""
         if address.startswith(PAGE):
             served = self._place_local(address, asked_by, kind)

@@ -39,7 +39,8 @@ def test_names_stay_when_the_page_is_compiled_again() -> None:
 def test_attributes_that_would_keep_media_from_loading_go() -> None:
     """Media are served from where the page is, and are never played."""
     document = parse(
-        '<video crossorigin preload="NONE"></video><img crossorigin="anonymous" src="a.png"><audio preload="auto">'
+        '<video crossorigin preload="NONE"></video><img crossorigin="anonymous" src="a.png">'
+        '<audio preload="auto">'
     )
     video, image, audio = assign_media_ids(document)
     assert set(video.attrs) | set(image.attrs) == {"src", "data-hf-render-id"}

@@ -25,7 +25,7 @@ def test_the_marked_or_the_first_outermost_composition_is_the_root(html: str, ex
 
 def test_a_page_without_a_composition_is_refused() -> None:
     """And the message names the page."""
-    with pytest.raises(CompositionNotFound, match="scene.html holds no composition"):
+    with pytest.raises(CompositionNotFound, match=r"scene\.html holds no composition"):
         resolve_root(parse("<p>"), "scene.html")
 
 
@@ -33,7 +33,8 @@ def test_size_duration_and_rate_are_read() -> None:
     """The rate as it is written: it is advice."""
     root = resolve_root(
         parse(
-            '<p data-composition-id="a" data-width=" 640 " data-height="360" data-duration="2.5" data-fps=" 25 ">'
+            '<p data-composition-id="a" data-width=" 640 " data-height="360" data-duration="2.5"'
+            ' data-fps=" 25 ">'
         )
     )
     assert (root.width, root.height, root.duration, root.fps) == (640, 360, 2.5, "25")

@@ -66,14 +66,14 @@ def test_an_element_without_declarations_declares_nothing() -> None:
 @pytest.mark.parametrize("text", ["[{", "3", '["a"]', '[{"type": "string"}]', '[{"id": 3}]'])
 def test_a_malformed_declaration_is_refused_with_its_place(text: str) -> None:
     """The element and the file."""
-    with pytest.raises(VariablesInvalid, match='data-composition-variables of <p id="x"> in index.html'):
+    with pytest.raises(VariablesInvalid, match=r'data-composition-variables of <p id="x"> in index.html'):
         _declared(text)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "3"])
 def test_malformed_host_values_are_refused_with_their_place(text: str) -> None:
     """Leaving them out would show the wrong text."""
-    with pytest.raises(VariablesInvalid, match='data-variable-values of <p id="x"> in a.html'):
+    with pytest.raises(VariablesInvalid, match=r'data-variable-values of <p id="x"> in a.html'):
         read_host_values(_element("data-variable-values", text), "a.html")
 
 

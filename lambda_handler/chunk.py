@@ -1,0 +1,118 @@
+"""Render chunk: one range of frames, captured, encoded, verified, and put under the name of what made it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from lambda_handler import capture, encode, storage, toolchain
+from lambda_handler.browser import launched
+from lambda_handler.errors import BrowserMismatch, ChunkInvalid, EncoderInterrupted, FfmpegMismatch
+from lambda_handler.events import RenderChunkEvent, RenderChunkResult
+from lambda_handler.grid import FrameRange
+from lambda_handler.manifest import Manifest, load_checked
+from lambda_handler.media import video_stream
+from lambda_handler.page.session import opened
+from lambda_handler.plan import tools
+from lambda_handler.render_folder import Heartbeat, RenderFolder
+from lambda_handler.site import INIT_SCRIPT, materialise
+
+
+def render_chunk(event: RenderChunkEvent, check_deadline: Callable[[int, int], None]) -> RenderChunkResult:
+    """Renders a chunk, unless a valid one is there. `check_deadline(done, total)` is asked between frames."""
+    started = time.monotonic()
+    folder = RenderFolder.of_manifest(event.plan_v2_manifest_s3_uri)
+    manifest = load_checked(folder.manifest, event.plan_hash)
+    check_tools(manifest)
+    which = manifest.chunk(event.chunk_index)
+    uri = storage.join(event.chunk_output_s3_prefix, manifest.chunk_name(event.chunk_index))
+    heartbeat = Heartbeat(folder, event.chunk_index, len(which))
+    with TemporaryDirectory(prefix="hf-chunk-") as scratch:
+        video = Path(scratch) / f"chunk.{manifest.format}"
+        captured = 0
+        if not _fetched_whole(uri, video, manifest, which):
+            folder.check_cancelled()
+
+            def between_frames(done: int) -> None:
+                heartbeat.beat(done)
+                check_deadline(done, len(which))
+
+            captured = _rendered(manifest, event.plan_v2_artifact_s3_prefix, which, video, between_frames)
+            verify(video, manifest, which)
+            storage.upload(video, uri)
+        heartbeat.beat(len(which))
+        return RenderChunkResult(
+            chunk_s3_uri=uri,
+            chunk_index=event.chunk_index,
+            sha256=toolchain.sha256_of(video),
+            frames_encoded=len(which),
+            frames_captured=captured,
+            duration_ms=round((time.monotonic() - started) * 1000),
+        )
+
+
+def check_tools(manifest: Manifest) -> None:
+    """Raises FfmpegMismatch, BrowserMismatch when this worker would draw or encode otherwise than the plan says."""
+    mine = tools(manifest.width, manifest.height)
+    if mine.ffmpeg != manifest.tools.ffmpeg:
+        raise FfmpegMismatch(
+            f"This worker's ffmpeg is {mine.ffmpeg_version} ({mine.ffmpeg[:12]}…), the plan was made for "
+            f"{manifest.tools.ffmpeg_version} ({manifest.tools.ffmpeg[:12]}…)."
+        )
+    if (mine.chromium, mine.chromium_arguments) != (manifest.tools.chromium, manifest.tools.chromium_arguments):
+        raise BrowserMismatch(
+            f"This worker's Chromium ({mine.chromium[:12]}…), or its arguments, are not those of the plan "
+            f"({manifest.tools.chromium[:12]}…)."
+        )
+
+
+def verify(video: Path, manifest: Manifest, which: FrameRange) -> None:
+    """Raises ChunkInvalid unless the chunk has its frames at their times, begins with a key frame and decodes."""
+    try:
+        stream = video_stream(toolchain.ffmpeg(), video, decode=True)
+    except EncoderInterrupted as error:
+        raise ChunkInvalid(f"Frames {which.start} to {which.end - 1} do not decode: {error.summary}") from error
+    if len(stream.packets) != len(which):
+        raise ChunkInvalid(f"The chunk has {len(stream.packets)} frames, and {len(which)} were asked for.")
+    if not stream.keeps_rate(manifest.rate):
+        raise ChunkInvalid(f"The chunk's frames do not stand at {manifest.fps} frames per second.")
+    if not stream.packets[0].key:
+        raise ChunkInvalid("The chunk does not begin with a key frame.")
+    if (stream.width, stream.height) != (manifest.width, manifest.height):
+        raise ChunkInvalid(f"The chunk is {stream.width} x {stream.height} px, not {manifest.width} x {manifest.height}.")
+
+
+def _fetched_whole(uri: str, video: Path, manifest: Manifest, which: FrameRange) -> bool:
+    try:
+        storage.download(uri, video)
+        verify(video, manifest, which)
+    except (FileNotFoundError, ChunkInvalid):
+        return False
+    return True
+
+
+def _rendered(
+    manifest: Manifest, artifacts: str, which: FrameRange, video: Path, between_frames: Callable[[int], None]
+) -> int:
+    """Captures and encodes; returns how many frames were really taken."""
+    site = materialise(manifest, artifacts, video.parent / "artifacts")
+    size = {"width": manifest.width, "height": manifest.height}
+    command = encode.arguments(
+        toolchain.ffmpeg(), manifest.encoder, frames=len(which), fps=manifest.rate, output=video
+    )
+    captured = 0
+    with (
+        launched(toolchain.chromium(), **size) as browser,
+        opened(browser, site, site[INIT_SCRIPT].read_text("utf-8"), **size, fps=float(manifest.rate)) as page,
+    ):
+        page.make_ready(manifest.capture.untimed)
+        page.require_software_gpu()
+        with encode.encoding(command, video.with_suffix(".log")) as encoder:
+            for frame in capture.frames(page, which, manifest.rate, manifest.capture.jpeg_quality):
+                encoder.write(frame.jpeg)
+                captured += frame.fresh
+                between_frames(frame.index - which.start + 1)
+        page.problems.check()
+    return captured

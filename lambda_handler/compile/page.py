@@ -1,0 +1,104 @@
+"""The compile step as a whole: a project's folder in, the files of one flat page out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from justhtml.dom import Document
+
+from lambda_handler.archive import project_files
+from lambda_handler.compile.assets import localise
+from lambda_handler.compile.dom import (
+    attribute,
+    create_element,
+    describe,
+    head_of,
+    html_of,
+    parse,
+    remove,
+    select,
+    serialise,
+)
+from lambda_handler.compile.fetch import Fetch
+from lambda_handler.compile.media_ids import assign_media_ids
+from lambda_handler.compile.project import Project
+from lambda_handler.compile.root import resolve_root
+from lambda_handler.compile.subcompositions import flatten
+from lambda_handler.compile.variable_page import apply_variables, declared_variables
+from lambda_handler.compile.variables import validate_overrides
+from lambda_handler.errors import CompositionNotFound, FeatureNotSupported
+from lambda_handler.page import CLOCK_SCRIPT, DRIVER_SCRIPT
+
+RUNTIME = "_hf/runtime.js"
+RUNTIME_MARK = "hyperframe.runtime"
+
+
+@dataclass(frozen=True)
+class CompiledPage:
+    """One flat page. `files`: served path -> file or content, "index.html" among them; sizes in px, `duration` in
+    seconds, None where only the running page can tell it; `fps` as the author wrote it."""
+
+    files: Mapping[str, Path | bytes]
+    composition: str
+    width: int
+    height: int
+    duration: float | None
+    fps: str | None
+    warnings: tuple[str, ...]
+
+
+def compile_page(
+    folder: Path, entry: str, variables: Mapping[str, Any], *, node_modules: Path, runtime: Path, fetch: Fetch
+) -> CompiledPage:
+    """Makes the project in `folder` one page that needs no network.
+
+    Raises ProjectError of the kind that fits, AssetFetchUnavailable where trying again may help.
+    """
+    project = Project(folder)
+    html = project.read_text(entry)
+    if html is None:
+        raise CompositionNotFound(
+            f"The project has no {entry}.", resolution="A project's top folder holds its entry page, index.html."
+        )
+    document = parse(html)
+    resolve_root(document, entry)
+    flat = flatten(document, project.read_text, project.exists, entry)
+    validate_overrides(declared_variables(document, flat.scopes), variables)
+    apply_variables(document, flat.scopes, variables, entry)
+    root = resolve_root(document, entry)
+    _refuse_media(document)
+    assign_media_ids(document)
+    localised = localise(document, project=folder, node_modules=node_modules, fetch=fetch)
+    _load_runtime(document)
+    files: dict[str, Path | bytes] = dict(project_files(folder))
+    files |= {path.lstrip("/"): content for path, content in localised.files.items()}
+    files |= {"index.html": serialise(document).encode(), RUNTIME: runtime}
+    return CompiledPage(
+        files, root.composition_id, root.width, root.height, root.duration, root.fps, localised.warnings
+    )
+
+
+def init_script(fps: float) -> str:
+    """What runs before any script of the page: the clock, the driver, and what the runtime wants to know."""
+    seek = json.dumps({"fps": fps, "fpsSource": "renderer", "mode": "exact"})
+    settings = f"window.__HF_RENDER_CAPTURE_MODE = true; window.__HF_EXPORT_RENDER_SEEK_CONFIG = {seek};"
+    return f"{settings}\n{CLOCK_SCRIPT}\n{DRIVER_SCRIPT}"
+
+
+def _refuse_media(document: Document) -> None:
+    for element in select(document, "video, audio"):
+        if attribute(element, "data-hidden") is None:
+            raise FeatureNotSupported(f"{describe(element)}: video and audio elements cannot be rendered yet.")
+
+
+def _load_runtime(document: Document) -> None:
+    for script in select(document, "script"):
+        # A project that carries a copy of the runtime would run two.
+        if RUNTIME_MARK in (attribute(script, "src") or "") or attribute(script, "data-hyperframes-preview-runtime"):
+            remove(script)
+    head = head_of(document) or html_of(document)
+    head.append_child(create_element("script", {"src": f"/{RUNTIME}"}))

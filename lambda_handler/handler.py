@@ -1,0 +1,73 @@
+"""The one handler: `handler(event, context)` for Lambda, for local workers, for both engines."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from lambda_handler.assemble import assemble
+from lambda_handler.chunk import render_chunk
+from lambda_handler.errors import ChunkDeadline, RenderError, StorageFull
+from lambda_handler.events import AssembleEvent, PlanEvent, RenderChunkEvent, parse, to_wire
+from lambda_handler.plan import plan
+
+# What a worker needs to stop by itself before it is killed.
+DEADLINE_MARGIN_MS = 20_000
+
+
+class Context(Protocol):
+    """The part of a Lambda context that is used."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the invocation is killed."""
+        ...
+
+
+def handler(event: Mapping[str, Any], context: Context | None = None) -> dict[str, Any]:
+    """Plays the role that `Action` names and returns its result.
+
+    Raises an exception whose class name is the error's code: that is what Lambda puts on the wire.
+    """
+    started = time.monotonic()
+    try:
+        result = _dispatch(event, context)
+    except RenderError as error:
+        _log("handler_error", event, started, code=error.code, message=error.summary)
+        raise on_the_wire(error) from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _log("handler_error", event, started, code=StorageFull.code, message=str(error))
+        raise on_the_wire(StorageFull(f"No space is left to work in: {error}.")) from error
+    _log("handler_result", event, started, result=result)
+    return result
+
+
+def on_the_wire(error: RenderError) -> Exception:
+    """The error as Lambda's runtime reports it: class name = code, text = what and what next."""
+    return type(error.code, (RuntimeError,), {})(str(error))
+
+
+def _dispatch(event: Mapping[str, Any], context: Context | None) -> dict[str, Any]:
+    asked = parse(event)
+    match asked:
+        case PlanEvent():
+            return to_wire(plan(asked))
+        case RenderChunkEvent():
+            return to_wire(render_chunk(asked, lambda done, total: _check_deadline(context, done, total)))
+        case AssembleEvent():
+            return to_wire(assemble(asked))
+
+
+def _check_deadline(context: Context | None, done: int, total: int) -> None:
+    if done < total and context is not None and context.get_remaining_time_in_millis() < DEADLINE_MARGIN_MS:
+        raise ChunkDeadline(f"{done} of {total} frames were done {DEADLINE_MARGIN_MS // 1000} s before the time limit.")
+
+
+def _log(kind: str, event: Mapping[str, Any], started: float, **told: Any) -> None:
+    line = {"event": kind, "action": event.get("Action"), "ms": round((time.monotonic() - started) * 1000), **told}
+    print(json.dumps(line, default=str), file=sys.stderr, flush=True)

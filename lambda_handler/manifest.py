@@ -1,0 +1,143 @@
+"""The manifest: everything a chunk needs to know, frozen by the plan.
+
+It is written last, so finding it means that the plan is whole. Its hash covers what can change a pixel or a byte
+of a chunk (page, artifacts, tools, capture, encoder) and not how the frames are cut: so a chunk of the same frames
+is the same chunk, whatever the slicing was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from lambda_handler import storage
+from lambda_handler.errors import ChunkIndexOutOfRange, MissingPlanArtifact, PlanHashMismatch
+from lambda_handler.grid import FrameRange
+
+SCHEMA = "prefect-hyperframes-plan-1"
+MANIFEST = "plan/manifest.json"
+ARTIFACTS = "plan/artifacts"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+class Artifact(_Frozen):
+    """One file the page may ask for: served at `path`, stored under its sha256."""
+
+    path: str
+    sha256: str
+    size_bytes: int
+
+    @property
+    def key(self) -> str:
+        """Its place below the artifact prefix."""
+        return f"sha256/{self.sha256[:2]}/{self.sha256}"
+
+
+class Tools(_Frozen):
+    """What draws and encodes: sha256 of the executables, version and sha256 of the page runtime."""
+
+    chromium: str
+    chromium_arguments: tuple[str, ...]
+    ffmpeg: str
+    ffmpeg_version: str
+    runtime: str
+
+
+class Encoder(_Frozen):
+    """How frames become video (composition contract, section 5)."""
+
+    codec: str
+    preset: str
+    crf: int | None
+    bitrate: str | None
+
+
+class Capture(_Frozen):
+    """How frames are taken; `untimed` are compositions that register no timeline, so nobody waits for them."""
+
+    mode: str
+    jpeg_quality: int
+    untimed: tuple[str, ...]
+
+
+class Manifest(_Frozen):
+    """One plan. `duration` in seconds, `fps` as "num/den" or a whole number, sizes in px."""
+
+    schema_version: str = SCHEMA
+    request_digest: str
+    composition: str
+    fps: str
+    width: int
+    height: int
+    duration: float
+    total_frames: int
+    format: str
+    chunks: tuple[tuple[int, int], ...]
+    tools: Tools
+    capture: Capture
+    encoder: Encoder
+    artifacts: tuple[Artifact, ...]
+    warnings: tuple[str, ...]
+    measured_ms_per_frame: float
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second, exactly."""
+        return Fraction(self.fps)
+
+    @property
+    def plan_hash(self) -> str:
+        """sha256 over what can change a pixel or an encoded byte."""
+        told = self.model_dump(
+            mode="json", exclude={"request_digest", "chunks", "warnings", "measured_ms_per_frame"}
+        )
+        return hashlib.sha256(canonical(told)).hexdigest()
+
+    def chunk(self, index: int) -> FrameRange:
+        """The frames of chunk `index`. Raises ChunkIndexOutOfRange."""
+        if index >= len(self.chunks):
+            raise ChunkIndexOutOfRange(f"Chunk {index} was asked for; the plan has chunks 0 to {len(self.chunks) - 1}.")
+        return FrameRange(*self.chunks[index])
+
+    def chunk_name(self, index: int) -> str:
+        """The object name of chunk `index`: its place, and the hash of what makes it."""
+        frames = self.chunk(index)
+        made_of = canonical([self.plan_hash, frames.start, frames.end])
+        return f"{index:04d}-{hashlib.sha256(made_of).hexdigest()[:16]}.{self.format}"
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with sorted keys and no spaces, for hashing."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest(parts: Iterable[Any]) -> str:
+    """sha256 in hex over JSON values."""
+    return hashlib.sha256(canonical(list(parts))).hexdigest()
+
+
+def load(uri: str) -> Manifest | None:
+    """The manifest at `uri`; None where there is none, or one of another schema."""
+    try:
+        return Manifest.model_validate_json(storage.read(uri))
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def load_checked(uri: str, plan_hash: str) -> Manifest:
+    """The manifest an event names. Raises MissingPlanArtifact, PlanHashMismatch."""
+    manifest = load(uri)
+    if manifest is None:
+        raise MissingPlanArtifact(f"There is no readable plan at {uri}.")
+    if manifest.plan_hash != plan_hash:
+        raise PlanHashMismatch(f"The plan at {uri} has hash {manifest.plan_hash[:16]}…, the event asks for {plan_hash[:16]}….")
+    return manifest

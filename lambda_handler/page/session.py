@@ -1,0 +1,203 @@
+"""A composition open in the browser: made ready, moved to a moment, drawn.
+
+This is the page driver's Python side. Every request of the page is answered from files of the plan; anything
+else is refused and remembered.
+"""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, CDPSession, ConsoleMessage, Page, Route
+from playwright.sync_api import Error as PlaywrightError
+
+from lambda_handler.compile.script_scope import FAILURE_LABEL
+from lambda_handler.errors import BrowserFailed, GpuNotSoftware, PageAssetMissing, PageNotReady, PageScriptFailed
+
+ORIGIN = "https://composition.local"
+PAGE_TIMEOUT_VARIABLE = "HYPERFRAMES_PAGE_TIMEOUT"
+DEFAULT_PAGE_TIMEOUT_SECONDS = 45.0
+# A page that asks for nothing any more and still lacks a timeline will not register one.
+QUIET_SECONDS = 3.0
+POLL_SECONDS = 0.02
+# Without these the picture is another one; a failed fetch is the page's own business.
+PICTURE_REQUESTS = frozenset({"document", "script", "stylesheet", "font", "image", "media"})
+DAMAGE_RETRIES = 5
+
+mimetypes.add_type("font/woff2", ".woff2")
+mimetypes.add_type("text/javascript", ".mjs")
+mimetypes.add_type("model/gltf-binary", ".glb")
+
+
+@dataclass
+class Problems:
+    """What went wrong inside the page."""
+
+    scripts: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Raises PageAssetMissing or PageScriptFailed when the picture cannot be right."""
+        if self.missing:
+            raise PageAssetMissing("The page asks for what is not there: " + ", ".join(sorted(set(self.missing))) + ".")
+        if self.scripts:
+            raise PageScriptFailed("A script of the composition threw: " + " | ".join(dict.fromkeys(self.scripts)))
+
+
+class CompositionPage:
+    """One page at one composition. Make it with `opened`."""
+
+    def __init__(self, page: Page, cdp: CDPSession, problems: Problems, fps: float) -> None:
+        self._page = page
+        self._cdp = cdp
+        self._frame_ms = 1000 / fps
+        self._ticks = 0.0
+        self.problems = problems
+
+    def make_ready(self, untimed: tuple[str, ...]) -> tuple[str, ...]:
+        """Waits until frame 0 can be drawn; returns the compositions that register no timeline.
+
+        Raises PageScriptFailed, PageAssetMissing, PageNotReady.
+        """
+        limit = float(os.environ.get(PAGE_TIMEOUT_VARIABLE, DEFAULT_PAGE_TIMEOUT_SECONDS))
+        started = quiet_since = time.monotonic()
+        seen: list[dict[str, str]] = []
+        while True:
+            waited = time.monotonic() - started
+            # Timers that the page polls with only run when it would otherwise stand still.
+            patience = {"polls": waited > 0.2, "any": waited > QUIET_SECONDS}
+            reasons = self._evaluate("options => __hfDriver.waitingFor(options)", {"untimed": untimed, **patience})
+            self._begin_frame(noDisplayUpdates=True)
+            if not reasons:
+                break
+            if reasons != seen:
+                seen, quiet_since = reasons, time.monotonic()
+            if time.monotonic() - quiet_since > QUIET_SECONDS:
+                self.problems.check()
+                if all(reason["gate"] == "timeline" for reason in reasons):
+                    untimed = (*untimed, *(reason["what"] for reason in reasons))
+            if waited > limit:
+                self.problems.check()
+                told = ", ".join(" ".join(reason.values()) for reason in reasons)
+                raise PageNotReady(f"After {limit:g} s the page still waits for: {told}.")
+            time.sleep(POLL_SECONDS)
+        failed_fonts = self._evaluate("() => __hfDriver.settleAtStart()")
+        self.problems.missing += [f"font {font}" for font in failed_fonts]
+        self.problems.check()
+        self._ticks = time.monotonic() * 1000 + 1000
+        return untimed
+
+    def require_software_gpu(self) -> None:
+        """Raises GpuNotSoftware unless WebGL is SwiftShader's."""
+        renderer = self._evaluate("() => __hfDriver.webglRenderer()")
+        if renderer is None or "swiftshader" not in renderer.lower():
+            raise GpuNotSoftware(f"WebGL would be drawn by {renderer or 'nothing'} and not by SwiftShader.")
+
+    def duration(self) -> float:
+        """The length in seconds that the page itself reports; 0 where it knows none."""
+        return float(self._evaluate("() => __hfDriver.duration()"))
+
+    def seek(self, seconds: float) -> None:
+        """Shows the moment `seconds`."""
+        self._evaluate("seconds => __hfDriver.seek(seconds)", seconds)
+
+    def seek_if_changed(self, seconds: float) -> bool:
+        """Shows the moment `seconds`; says whether anything has to be drawn for it.
+
+        Truthful only after a frame without a screenshot has followed the last one with: see `flush`.
+        """
+        self._evaluate("seconds => __hfDriver.seek(seconds, {normalise: false})", seconds)
+        if not self._begin_frame(**self._next_tick())["hasDamage"]:
+            return False
+        self._evaluate("() => __hfDriver.normalise()")
+        return True
+
+    def flush(self) -> None:
+        """Draws without a screenshot, so that the next frame's damage is its own."""
+        self._begin_frame(**self._next_tick())
+
+    def jpeg(self, quality: int) -> bytes:
+        """What is on screen now."""
+        screenshot = {"format": "jpeg", "quality": quality, "optimizeForSpeed": True}
+        for _ in range(DAMAGE_RETRIES):
+            answer = self._begin_frame(screenshot=screenshot, **self._next_tick())
+            if "screenshotData" in answer:
+                return base64.b64decode(answer["screenshotData"])
+        raise BrowserFailed("Chromium drew a frame but gave no picture of it.")
+
+    def _next_tick(self) -> dict[str, float]:
+        self._ticks += self._frame_ms
+        return {"frameTimeTicks": self._ticks, "interval": self._frame_ms}
+
+    def _begin_frame(self, **parameters: Any) -> dict[str, Any]:
+        try:
+            return self._cdp.send("HeadlessExperimental.beginFrame", parameters)
+        except PlaywrightError as error:
+            raise BrowserFailed(f"Chromium stopped drawing: {error.message.splitlines()[0]}") from error
+
+    def _evaluate(self, expression: str, argument: Any = None) -> Any:
+        try:
+            return self._page.evaluate(expression, argument)
+        except PlaywrightError as error:
+            if not self._page.is_closed() and "closed" not in error.message and "crashed" not in error.message:
+                raise PageScriptFailed(f"The page failed: {error.message.splitlines()[0]}") from error
+            raise BrowserFailed(f"Chromium died: {error.message.splitlines()[0]}") from error
+
+
+@contextmanager
+def opened(
+    browser: Browser, site: Mapping[str, Path], init_script: str, *, width: int, height: int, fps: float
+) -> Iterator[CompositionPage]:
+    """The composition whose files are `site` (served path -> file; "index.html" is the page)."""
+    problems = Problems()
+    try:
+        context = browser.new_context(viewport={"width": width, "height": height}, service_workers="block")
+        try:
+            page = _page(context, site, init_script, problems)
+            cdp = context.new_cdp_session(page)
+            cdp.send("HeadlessExperimental.enable")
+            page.goto(f"{ORIGIN}/index.html", wait_until="domcontentloaded")
+            yield CompositionPage(page, cdp, problems, fps)
+        finally:
+            context.close()
+    except PlaywrightError as error:
+        raise BrowserFailed(f"Chromium failed: {error.message.splitlines()[0]}") from error
+
+
+def _page(context: BrowserContext, site: Mapping[str, Path], init_script: str, problems: Problems) -> Page:
+    def answer(route: Route) -> None:
+        request = route.request
+        parts = urlsplit(request.url)
+        file = site.get(unquote(parts.path).lstrip("/")) if f"{parts.scheme}://{parts.netloc}" == ORIGIN else None
+        if file:
+            kind = mimetypes.guess_type(parts.path)[0] or "application/octet-stream"
+            text = kind.startswith("text/") or kind.endswith(("json", "xml"))
+            route.fulfill(body=file.read_bytes(), content_type=f"{kind}; charset=utf-8" if text else kind)
+            return
+        told = request.url.removeprefix(ORIGIN)
+        (problems.missing if request.resource_type in PICTURE_REQUESTS else problems.refused).append(told)
+        if parts.netloc == urlsplit(ORIGIN).netloc:
+            route.fulfill(status=404, body="")
+        else:
+            route.abort()
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type == "error" and message.text.startswith(FAILURE_LABEL):
+            problems.scripts.append(message.text)
+
+    context.route("**/*", answer)
+    context.add_init_script(init_script)
+    page = context.new_page()
+    page.on("pageerror", lambda error: problems.scripts.append(str(error).splitlines()[0]))
+    page.on("console", hear)
+    return page

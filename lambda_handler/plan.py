@@ -1,0 +1,195 @@
+"""Plan: a project becomes a frozen page, a frame grid and a slicing; the manifest is written last."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
+from importlib.metadata import version
+from math import ceil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
+
+from lambda_handler import archive, capture, encode, storage, toolchain
+from lambda_handler.browser import arguments, launched
+from lambda_handler.compile.fetch import Network
+from lambda_handler.compile.page import CompiledPage, compile_page, init_script
+from lambda_handler.errors import InvalidConfig, ProjectNotFound
+from lambda_handler.events import DEFAULT_MAX_PARALLEL_CHUNKS, FRAME_RATES, Config, PlanEvent, PlanResult
+from lambda_handler.grid import FrameRange, frame_time, slices, total_frames
+from lambda_handler.manifest import SCHEMA, Capture, Manifest, Tools, digest, load
+from lambda_handler.page.session import opened
+from lambda_handler.render_folder import RenderFolder
+from lambda_handler.site import INIT_SCRIPT, publish, stage
+
+DEFAULT_FPS = "30"
+# A chunk is worth its start (a browser, a page: about a second) when it has ten times that to do.
+CHUNK_WORK_SECONDS = 10
+# Measured times are rounded up to these (ms per frame), so that the same project is cut the same way every time.
+COST_CLASSES = (30, 120, 480, 1920, 7680)
+
+
+def plan(event: PlanEvent) -> PlanResult:
+    """Plans the render; a plan of the very same request that is already there is returned as it is."""
+    started = time.monotonic()
+    folder = RenderFolder(event.plan_output_s3_prefix)
+    storage.locate(folder.manifest)
+    with TemporaryDirectory(prefix="hf-plan-") as scratch:
+        project = Path(scratch) / "project"
+        fetch_project(event.project_s3_uri, project)
+        request = request_digest(project, event.config)
+        manifest = load(folder.manifest)
+        if manifest is None or manifest.request_digest != request:
+            manifest = _made(event.config, project, request, folder, Path(scratch))
+            storage.write(folder.manifest, manifest.model_dump_json(by_alias=True).encode())
+    return PlanResult(
+        plan_hash=manifest.plan_hash,
+        plan_v2_manifest_s3_uri=folder.manifest,
+        plan_v2_artifact_s3_prefix=folder.artifacts,
+        chunk_count=len(manifest.chunks),
+        total_frames=manifest.total_frames,
+        fps=manifest.fps,
+        width=manifest.width,
+        height=manifest.height,
+        format=manifest.format,
+        has_audio=False,
+        audio_s3_uri=None,
+        ffmpeg_version=manifest.tools.ffmpeg_version,
+        producer_version=producer_version(),
+        duration_ms=round((time.monotonic() - started) * 1000),
+    )
+
+
+def fetch_project(uri: str, target: Path) -> None:
+    """Puts the project at `uri`, a folder (file:// only) or a .tar.gz, into `target`.
+
+    Raises ProjectNotFound, ProjectArchiveInvalid, UriNotAllowed.
+    """
+    target.mkdir(parents=True)
+    if urlsplit(uri).scheme == "file" and storage.local_path(uri).is_dir():
+        archive.copy_project(storage.local_path(uri), target)
+        return
+    packed = target.with_suffix(".tar.gz")
+    try:
+        storage.download(uri, packed)
+    except FileNotFoundError as error:
+        raise ProjectNotFound(f"There is no project at {uri}.") from error
+    archive.unpack_project(packed, target, name=uri)
+
+
+def request_digest(project: Path, config: Config) -> str:
+    """What a plan was made from: the project's bytes, the request, and the worker that made it."""
+    tools = [toolchain.chromium().identity, toolchain.ffmpeg().identity, toolchain.page_runtime().identity]
+    asked = config.model_dump(mode="json")
+    return digest([SCHEMA, archive.project_digest(project), asked, tools, producer_version()])
+
+
+@cache
+def producer_version() -> str:
+    """The project's version and a digest of the worker's sources, which decide what is drawn."""
+    folder = Path(__file__).parent
+    sources = sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".js"))
+    told = digest([path.relative_to(folder).as_posix(), toolchain.sha256_of(path)] for path in sources)
+    return f"{version('prefect-hyperframes')}+{told[:12]}"
+
+
+def _made(config: Config, project: Path, request: str, folder: RenderFolder, scratch: Path) -> Manifest:
+    page = compile_page(
+        project,
+        config.entry_file,
+        config.variables,
+        node_modules=toolchain.node_modules(),
+        runtime=toolchain.page_runtime().script,
+        fetch=Network(),
+    )
+    _check_size(config, page)
+    fps = _frame_rate(config, page)
+    rate = Fraction(fps)
+    if page.duration is not None:
+        total_frames(page.duration, rate)
+    script = init_script(float(rate))
+    site = stage({**page.files, INIT_SCRIPT: script.encode()}, scratch)
+    with (
+        launched(toolchain.chromium(), page.width, page.height) as browser,
+        opened(browser, site, script, width=page.width, height=page.height, fps=float(rate)) as composition,
+    ):
+        untimed = composition.make_ready(())
+        composition.require_software_gpu()
+        duration = page.duration if page.duration is not None else composition.duration()
+        frames = total_frames(duration, rate)
+        milliseconds = _measured(composition.seek, composition.jpeg, frames, rate)
+        composition.problems.check()
+        refused = tuple(f"The page asked for {url}, which it was refused." for url in composition.problems.refused)
+    silent = tuple(f"Composition {name} registers no timeline." for name in untimed)
+    return Manifest(
+        request_digest=request,
+        composition=page.composition,
+        fps=fps,
+        width=page.width,
+        height=page.height,
+        duration=duration,
+        total_frames=frames,
+        format=config.format,
+        chunks=tuple((cut.start, cut.end) for cut in _slices(config, frames, milliseconds)),
+        tools=tools(page.width, page.height),
+        capture=Capture(mode=capture.MODE, jpeg_quality=capture.JPEG_QUALITY, untimed=untimed),
+        encoder=encode.encoder_for(config),
+        artifacts=publish(site, folder.artifacts),
+        warnings=(*page.warnings, *silent, *refused),
+        measured_ms_per_frame=round(milliseconds, 1),
+    )
+
+
+def tools(width: int, height: int) -> Tools:
+    """What this worker would render a `width` x `height` px composition with."""
+    ffmpeg = toolchain.ffmpeg()
+    return Tools(
+        chromium=toolchain.chromium().identity,
+        chromium_arguments=arguments(width, height),
+        ffmpeg=ffmpeg.identity,
+        ffmpeg_version=ffmpeg.version,
+        runtime=toolchain.page_runtime().identity,
+    )
+
+
+def _check_size(config: Config, page: CompiledPage) -> None:
+    for name, asked, found in (("width", config.width, page.width), ("height", config.height, page.height)):
+        if asked is not None and asked != found:
+            raise InvalidConfig(
+                f"Config.{name} is {asked}, and the composition's data-{name} is {found}.",
+                resolution="Leave width and height out, or ask for the composition's own size.",
+            )
+
+
+def _frame_rate(config: Config, page: CompiledPage) -> str:
+    authored = (page.fps or "").strip()
+    return config.fps or (authored if authored in FRAME_RATES else DEFAULT_FPS)
+
+
+def _measured(seek: Callable[[float], None], jpeg: Callable[[int], bytes], frames: int, fps: Fraction) -> float:
+    """Milliseconds for the dearest of a few frames, each taken twice and the better time counted."""
+    dearest = 0.0
+    for index in sorted({frames // 6, frames // 2, frames * 5 // 6}):
+        times = []
+        for moment in (index, min(index + 1, frames - 1)):
+            began = time.perf_counter()
+            seek(frame_time(moment, fps))
+            jpeg(capture.JPEG_QUALITY)
+            times.append((time.perf_counter() - began) * 1000)
+        dearest = max(dearest, min(times))
+    return dearest
+
+
+def _slices(config: Config, frames: int, milliseconds: float) -> tuple[FrameRange, ...]:
+    target = config.target_chunk_frames
+    if not (config.chunk_size or target or config.max_parallel_chunks):
+        cost = next((bound for bound in COST_CLASSES if milliseconds <= bound), COST_CLASSES[-1])
+        target = ceil(CHUNK_WORK_SECONDS * 1000 / cost)
+    return slices(
+        frames,
+        chunk_size=config.chunk_size,
+        target_chunk_frames=target,
+        max_parallel_chunks=config.max_parallel_chunks or DEFAULT_MAX_PARALLEL_CHUNKS,
+    )

@@ -1,0 +1,71 @@
+"""The files a page is served from, and the artifacts they travel as."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lambda_handler import storage
+from lambda_handler.errors import MissingPlanArtifact, PlanArtifactDigestMismatch
+from lambda_handler.manifest import Artifact, Manifest
+from lambda_handler.toolchain import sha256_of
+
+PAGE = "index.html"
+INIT_SCRIPT = "_hf/init.js"
+TRANSFERS = 16
+
+
+def stage(files: Mapping[str, Path | bytes], folder: Path) -> dict[str, Path]:
+    """Puts every file below `folder` under its served path; returns served path -> file."""
+    site: dict[str, Path] = {}
+    for served, content in files.items():
+        site[served] = target = folder / "site" / hashlib.sha256(served.encode()).hexdigest()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            target.write_bytes(content)
+        else:
+            shutil.copyfile(content, target)
+    return site
+
+
+def publish(site: Mapping[str, Path], prefix: str) -> tuple[Artifact, ...]:
+    """Uploads what is not there yet, under its sha256; returns the artifacts sorted by served path."""
+
+    def published(item: tuple[str, Path]) -> Artifact:
+        served, file = item
+        artifact = Artifact(path=served, sha256=sha256_of(file), size_bytes=file.stat().st_size)
+        uri = storage.join(prefix, artifact.key)
+        if not storage.exists(uri):
+            storage.upload(file, uri)
+        return artifact
+
+    with ThreadPoolExecutor(TRANSFERS) as pool:
+        return tuple(pool.map(published, sorted(site.items())))
+
+
+def materialise(manifest: Manifest, prefix: str, folder: Path) -> dict[str, Path]:
+    """Fetches the plan's artifacts into `folder`, each checked; returns served path -> file.
+
+    Raises MissingPlanArtifact, PlanArtifactDigestMismatch.
+    """
+
+    def fetched(artifact: Artifact) -> tuple[str, Path]:
+        file = folder / artifact.sha256
+        if not file.is_file():
+            try:
+                storage.download(storage.join(prefix, artifact.key), file)
+            except FileNotFoundError as error:
+                raise MissingPlanArtifact(f"{artifact.path} ({artifact.key}) is not in the render folder.") from error
+        found = sha256_of(file)
+        if found != artifact.sha256:
+            file.unlink()
+            raise PlanArtifactDigestMismatch(f"{artifact.path} has sha256 {found}, the plan froze {artifact.sha256}.")
+        return artifact.path, file
+
+    unique = {artifact.sha256: artifact for artifact in manifest.artifacts}
+    with ThreadPoolExecutor(TRANSFERS) as pool:
+        files = {file.name: file for _, file in pool.map(fetched, unique.values())}
+    return {artifact.path: files[artifact.sha256] for artifact in manifest.artifacts}

@@ -1,0 +1,171 @@
+"""Objects in `s3://` or `file://`: the few operations the render folder needs, one code path for both.
+
+Writing is atomic: an object is there whole or not at all. Local paths have to lie inside the roots that
+HYPERFRAMES_LOCAL_ROOTS lists, S3 URIs inside HYPERFRAMES_RENDER_BUCKET where that is set.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+from tempfile import NamedTemporaryFile
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore, S3Store
+
+from lambda_handler.errors import StorageFull, StorageUnavailable, UriNotAllowed
+
+ROOTS_VARIABLE = "HYPERFRAMES_LOCAL_ROOTS"
+BUCKET_VARIABLE = "HYPERFRAMES_RENDER_BUCKET"
+
+
+@dataclass(frozen=True)
+class Location:
+    """One object, or a prefix, in a store. `key` has no leading slash."""
+
+    store: S3Store | LocalStore
+    key: str
+    uri: str
+
+
+def join(prefix: str, *parts: str) -> str:
+    """The URI of `parts` below `prefix`."""
+    return "/".join([prefix.rstrip("/"), *parts])
+
+
+def file_uri(path: Path) -> str:
+    """The `file://` URI of a local path."""
+    return path.absolute().as_uri()
+
+
+def local_path(uri: str) -> Path:
+    """The path that a `file://` URI names, symbolic links resolved, when it lies inside an allowed root.
+
+    Raises UriNotAllowed.
+    """
+    path = Path(unquote(urlsplit(uri).path)).resolve()
+    roots = [Path(root).resolve() for root in os.environ.get(ROOTS_VARIABLE, "").split(os.pathsep) if root]
+    if not any(path.is_relative_to(root) for root in roots):
+        allowed = ", ".join(map(str, roots)) or "none"
+        raise UriNotAllowed(f"{uri} lies outside the folders this worker may touch ({allowed}).")
+    return path
+
+
+def locate(uri: str) -> Location:
+    """Where `uri` points to. Raises UriNotAllowed for other schemes, other buckets and paths outside the roots."""
+    parts = urlsplit(uri)
+    if parts.scheme == "file":
+        path = local_path(uri)
+        return Location(_local_store(), str(path.relative_to("/")), uri)
+    if parts.scheme == "s3":
+        bucket, key = parts.netloc, parts.path.lstrip("/")
+        allowed = os.environ.get(BUCKET_VARIABLE)
+        if allowed and bucket != allowed:
+            raise UriNotAllowed(f"{uri} is not in the render bucket {allowed}.")
+        if not bucket or not key or ".." in PurePosixPath(key).parts:
+            raise UriNotAllowed(f"{uri} is not of the form s3://BUCKET/KEY.")
+        return Location(_s3_store(bucket), key, uri)
+    raise UriNotAllowed(f"{uri} is neither an s3:// nor a file:// URI.")
+
+
+@cache
+def _local_store() -> LocalStore:
+    return LocalStore("/", mkdir=True)
+
+
+@cache
+def _s3_store(bucket: str) -> S3Store:
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    options = {"allow_http": endpoint.startswith("http://")} if endpoint else {}
+    return S3Store(bucket, endpoint=endpoint, client_options=options) if endpoint else S3Store(bucket)
+
+
+@contextmanager
+def _reported(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (BaseError, OSError) as error:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+            raise StorageFull(f"No space is left to write {uri}.") from error
+        if isinstance(error, PermissionError):
+            raise UriNotAllowed(f"This worker has no permission for {uri}.") from error
+        raise StorageUnavailable(f"{uri}: {str(error).splitlines()[0][:300]}") from error
+
+
+def exists(uri: str) -> bool:
+    """Whether there is an object at `uri`."""
+    location = locate(uri)
+    with _reported(uri):
+        try:
+            obstore.head(location.store, location.key)
+        except FileNotFoundError:
+            return False
+        return True
+
+
+def read(uri: str) -> bytes:
+    """The object's bytes. Raises FileNotFoundError."""
+    location = locate(uri)
+    with _reported(uri):
+        return bytes(obstore.get(location.store, location.key).bytes())
+
+
+def write(uri: str, data: bytes) -> None:
+    """Puts `data` at `uri`, replacing what is there."""
+    location = locate(uri)
+    with _reported(uri):
+        obstore.put(location.store, location.key, data)
+
+
+def create(uri: str, data: bytes) -> bool:
+    """Puts `data` at `uri` unless something is there; says whether it did."""
+    location = locate(uri)
+    with _reported(uri):
+        try:
+            obstore.put(location.store, location.key, data, mode="create", use_multipart=False)
+        except AlreadyExistsError:
+            return False
+        return True
+
+
+def upload(path: Path, uri: str) -> None:
+    """Puts the file at `uri`, in parts where it is large."""
+    location = locate(uri)
+    with _reported(uri):
+        obstore.put(location.store, location.key, path)
+
+
+def download(uri: str, path: Path) -> None:
+    """Writes the object to `path`, whole or not at all. Raises FileNotFoundError."""
+    location = locate(uri)
+    with _reported(str(path)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(location.store, LocalStore):
+            source = Path("/") / location.key
+            with NamedTemporaryFile(dir=path.parent, delete=False) as partial:
+                shutil.copyfile(source, partial.name)
+        else:
+            stream = obstore.get(location.store, location.key).stream()
+            with NamedTemporaryFile(dir=path.parent, delete=False) as partial:
+                for block in stream:
+                    partial.write(block)
+        Path(partial.name).replace(path)
+
+
+def listing(prefix: str) -> dict[str, int]:
+    """Sizes in bytes of the objects below `prefix`, by the part of their keys after it."""
+    location = locate(prefix)
+    base = location.key.rstrip("/") + "/"
+    with _reported(prefix):
+        batches = obstore.list(location.store, location.key.rstrip("/"))
+        return {item["path"].removeprefix(base): item["size"] for batch in batches for item in batch}
