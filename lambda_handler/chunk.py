@@ -16,7 +16,8 @@ from lambda_handler.manifest import Manifest, load_checked
 from lambda_handler.media import video_stream
 from lambda_handler.page.session import opened
 from lambda_handler.plan import tools
-from lambda_handler.render_folder import Heartbeat, RenderFolder
+from lambda_handler.progress import Heartbeat
+from lambda_handler.render_folder import RenderFolder
 from lambda_handler.site import INIT_SCRIPT, materialise
 
 
@@ -39,6 +40,7 @@ def render_chunk(event: RenderChunkEvent, check_deadline: Callable[[int, int], N
                 heartbeat.beat(done)
                 check_deadline(done, len(which))
 
+            heartbeat.beat(0)
             captured = _rendered(manifest, event.plan_v2_artifact_s3_prefix, which, video, between_frames)
             verify(video, manifest, which)
             storage.upload(video, uri)

@@ -53,6 +53,7 @@ The codes that the reference deployment has keep its spelling.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import ClassVar
 
@@ -80,6 +81,13 @@ class RenderError(Exception):
         self.summary = summary
         self.resolution = resolution or self.advice
         super().__init__(f"{summary}\n{self.resolution}")
+
+    def __reduce__(self) -> tuple[Callable[..., RenderError], tuple[type[RenderError], str, str]]:
+        return _restored, (type(self), self.summary, self.resolution)
+
+
+def _restored(kind: type[RenderError], summary: str, resolution: str) -> RenderError:
+    return kind(summary, resolution=resolution)
 
 
 class RequestError(RenderError):

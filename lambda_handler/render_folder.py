@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import time
 from dataclasses import dataclass
 
 from lambda_handler import storage
 from lambda_handler.errors import InvalidConfig, RenderCancelled
 from lambda_handler.events import CHUNK_FOLDER
 from lambda_handler.manifest import ARTIFACTS, MANIFEST
-
-PROGRESS_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -60,42 +56,3 @@ class RenderFolder:
         """Raises RenderCancelled when the render was cancelled."""
         if storage.exists(self.cancel):
             raise RenderCancelled(f"The render in {self.prefix} was cancelled.")
-
-
-@dataclass(frozen=True)
-class ChunkProgress:
-    """How far a chunk is. `written` is in seconds since the epoch."""
-
-    done: int
-    total: int
-    written: float
-
-
-class Heartbeat:
-    """Tells the render folder how far a chunk is, and hears whether the render was cancelled, once a second."""
-
-    def __init__(self, folder: RenderFolder, chunk: int, total: int) -> None:
-        self._folder = folder
-        self._chunk = chunk
-        self._total = total
-        self._last = 0.0
-
-    def beat(self, done: int) -> None:
-        """Call between two frames. Raises RenderCancelled."""
-        if done < self._total and time.monotonic() - self._last < PROGRESS_SECONDS:
-            return
-        self._last = time.monotonic()
-        told = {"framesDone": done, "framesTotal": self._total, "writtenAt": time.time()}
-        storage.write(self._folder.progress(self._chunk), json.dumps(told).encode())
-        self._folder.check_cancelled()
-
-
-def read_progress(folder: RenderFolder) -> dict[int, ChunkProgress]:
-    """Every chunk's progress that is in the folder, by chunk index."""
-    progress = {}
-    for name in storage.listing(storage.join(folder.prefix, "progress")):
-        chunk = name.removesuffix(".json")
-        if chunk.isdecimal():
-            told = json.loads(storage.read(folder.progress(int(chunk))))
-            progress[int(chunk)] = ChunkProgress(told["framesDone"], told["framesTotal"], told["writtenAt"])
-    return progress

@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -18,7 +18,7 @@ from tempfile import NamedTemporaryFile
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 from lambda_handler.errors import StorageFull, StorageUnavailable, UriNotAllowed
@@ -46,12 +46,31 @@ def file_uri(path: Path) -> str:
     return path.absolute().as_uri()
 
 
+@contextmanager
+def allowing(roots: Iterable[Path]) -> Iterator[None]:
+    """Adds `roots` to the local roots of this process for a while."""
+    before = os.environ.get(ROOTS_VARIABLE)
+    os.environ[ROOTS_VARIABLE] = os.pathsep.join([*map(str, roots), *([before] if before else [])])
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[ROOTS_VARIABLE]
+        else:
+            os.environ[ROOTS_VARIABLE] = before
+
+
+def path_of(uri: str) -> Path:
+    """The path that a `file://` URI names, unchecked."""
+    return Path(unquote(urlsplit(uri).path))
+
+
 def local_path(uri: str) -> Path:
     """The path that a `file://` URI names, symbolic links resolved, when it lies inside an allowed root.
 
     Raises UriNotAllowed.
     """
-    path = Path(unquote(urlsplit(uri).path)).resolve()
+    path = path_of(uri).resolve()
     roots = [Path(root).resolve() for root in os.environ.get(ROOTS_VARIABLE, "").split(os.pathsep) if root]
     if not any(path.is_relative_to(root) for root in roots):
         allowed = ", ".join(map(str, roots)) or "none"
@@ -127,15 +146,11 @@ def write(uri: str, data: bytes) -> None:
         obstore.put(location.store, location.key, data)
 
 
-def create(uri: str, data: bytes) -> bool:
-    """Puts `data` at `uri` unless something is there; says whether it did."""
+def delete(uri: str) -> None:
+    """Removes the object at `uri`, if there is one."""
     location = locate(uri)
-    with _reported(uri):
-        try:
-            obstore.put(location.store, location.key, data, mode="create", use_multipart=False)
-        except AlreadyExistsError:
-            return False
-        return True
+    with _reported(uri), suppress(FileNotFoundError):
+        obstore.delete(location.store, location.key)
 
 
 def upload(path: Path, uri: str) -> None:

@@ -32,6 +32,13 @@
     await Promise.all(images.map((image) => image.decode().catch(() => undefined)));
   }
 
+  // lottie-web leaves a property alone that moved by less than a hundred-thousandth since the frame it drew last,
+  // whichever that was. Drawn from its first frame each time, it depends on that frame only.
+  function rewindLotties() {
+    for (const animation of window.lottie?.getRegisteredAnimations?.() ?? [])
+      if (animation.isLoaded) animation.goToAndStop(0, true);
+  }
+
   // Every moment at which a tween of the timeline starts, in the timeline's own seconds, in order.
   function tweenStarts(timeline) {
     const starts = new Set();
@@ -90,6 +97,7 @@
     // `normalise`: see below; only a frame that will be captured needs it.
     async seek(seconds, { normalise = true } = {}) {
       await clock.seekTo(seconds * 1000);
+      rewindLotties();
       window.__player.renderSeek(seconds);
       clock.animationFrame();
       await window.__hfWaitForSeekCompletion?.();

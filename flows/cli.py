@@ -1,0 +1,209 @@
+"""The command line: `prefect-hyperframes render`, `doctor`, `server`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flows.console import RenderBar, lasting, size
+from flows.request import RenderRequest, check, render_folder, uri_of
+from lambda_handler import storage
+from lambda_handler.errors import InvalidConfig, RenderError
+from lambda_handler.events import Config, parse_config
+from lambda_handler.progress import Speedometer
+from lambda_handler.render_folder import RenderFolder
+from tasks.stack import LocalStack, default_root
+
+if TYPE_CHECKING:
+    from flows.render import RenderOutcome
+
+app = typer.Typer(
+    help="Render HyperFrames compositions (HTML) to video with Prefect.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+server = typer.Typer(help="The Prefect server that runs in the background when you have none.", no_args_is_help=True)
+app.add_typer(server, name="server")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else.")]
+
+
+def main() -> None:
+    """The entry point: a RenderError becomes its message and exit status 1, never a traceback."""
+    app()
+
+
+@app.command()
+def render(
+    project: Annotated[Path, typer.Argument(help="Folder or .tar.gz of the project.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The video.")],
+    fps: Annotated[str | None, typer.Option(help="24, 25, 30, 50, 60, or 24000/1001 and the like.")] = None,
+    chunks: Annotated[int | None, typer.Option(help="How many chunks; chosen from the measured speed.")] = None,
+    chunk_size: Annotated[int | None, typer.Option(help="Frames per chunk.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes; as many as there are cores.")] = None,
+    format: Annotated[str, typer.Option(help="mp4.")] = "mp4",  # noqa: A002 - the option's name
+    quality: Annotated[str, typer.Option(help="draft, standard or high.")] = "standard",
+    crf: Annotated[int | None, typer.Option(help="Constant rate factor, 0 to 51.")] = None,
+    bitrate: Annotated[str | None, typer.Option(help="Target bitrate, as 8M; instead of --crf.")] = None,
+    variables: Annotated[
+        str | None, typer.Option(help="Values of declared variables: JSON, or @FILE with JSON in it.")
+    ] = None,
+    root: Annotated[Path | None, typer.Option(help="Where render folders are kept.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what is rendered; render every frame.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Render a project to a video, through the Prefect flow, in parallel chunks on this machine."""
+    with reported(as_json):
+        config = {
+            "fps": fps,
+            "format": format,
+            "quality": quality,
+            "crf": crf,
+            "bitrate": bitrate,
+            "chunkSize": chunk_size,
+            "maxParallelChunks": chunks,
+            "variables": _variables(variables),
+        }
+        request, stack = _request(project, output, _config(config), root, workers)
+        outcome, ui = _run(request, stack, fresh=fresh, console=Console(stderr=True, quiet=quiet or as_json))
+    if as_json:
+        typer.echo(json.dumps({**outcome.model_dump(mode="json"), "ui": ui}))
+    elif not quiet:
+        _tell(outcome, ui)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what rendering needs, what was found, and what to do about what is missing."""
+    from flows.doctor import examine  # noqa: PLC0415 - it starts a browser's worth of imports
+
+    findings = examine()
+    if as_json:
+        typer.echo(json.dumps([vars(finding) for finding in findings]))
+    else:
+        table = Table("", "what", "found", box=None)
+        for finding in findings:
+            told = finding.found if finding.ok else f"{finding.found}\n[bold]{finding.resolution}[/bold]"
+            table.add_row("[green]ok[/green]" if finding.ok else "[red]missing[/red]", finding.name, told)
+        Console(soft_wrap=False).print(table)
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@server.command("stop")
+def server_stop() -> None:
+    """Stop the background Prefect server."""
+    from flows.prefect_server import stop_server  # noqa: PLC0415 - see doctor
+
+    typer.echo("Stopped." if stop_server() else "It is not running.")
+
+
+@server.command("status")
+def server_status() -> None:
+    """Say where the background Prefect server answers."""
+    from flows.prefect_server import server_status as status  # noqa: PLC0415 - see doctor
+
+    running = status()
+    typer.echo(f"It answers at {running.ui_url}." if running else "It is not running.")
+
+
+@server.command("start")
+def server_start() -> None:
+    """Start the Prefect server in the background, unless one answers already."""
+    from flows.prefect_server import ensure_api  # noqa: PLC0415 - see doctor
+
+    with reported(as_json=False):
+        typer.echo(f"It answers at {ensure_api().ui_url}.")
+
+
+@contextmanager
+def reported(as_json: bool) -> Iterator[None]:
+    """Ends the command with status 1 and the error's message when a RenderError gets here."""
+    try:
+        yield
+    except RenderError as error:
+        told = {"code": error.code, "message": error.summary, "resolution": error.resolution}
+        if as_json:
+            typer.echo(json.dumps({"error": told}))
+        else:
+            console = Console(stderr=True, highlight=False, soft_wrap=True)
+            console.print(f"[bold red]{error.code}[/bold red]  {_plain(error.summary)}")
+            console.print(f"[dim]→[/dim] {_plain(error.resolution)}")
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Cancelled. Run the same command again to render what is missing.")
+        raise typer.Exit(130) from None
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def _variables(given: str | None) -> dict[str, Any]:
+    if not given:
+        return {}
+    try:
+        values = json.loads(Path(given[1:]).read_text("utf-8") if given.startswith("@") else given)
+    except (OSError, ValueError) as error:
+        raise InvalidConfig(f"--variables cannot be read: {error}.") from error
+    if not isinstance(values, dict):
+        raise InvalidConfig("--variables is not a JSON object.", resolution='Give it as {"name": value}.')
+    return values
+
+
+def _config(fields: dict[str, Any]) -> Config:
+    return parse_config({name: value for name, value in fields.items() if value is not None})
+
+
+def _request(
+    project: Path, output: Path, config: Config, root: Path | None, workers: int | None
+) -> tuple[RenderRequest, LocalStack]:
+    request = RenderRequest(project=uri_of(str(project)), output=uri_of(str(output)), config=config)
+    check(request)
+    allowed = (project.resolve(), output.absolute().parent)
+    stack = LocalStack(root=(root or default_root()).absolute(), allowed=allowed)
+    return request, stack.model_copy(update={"processes": workers}) if workers else stack
+
+
+def _run(request: RenderRequest, stack: LocalStack, *, fresh: bool, console: Console) -> tuple[RenderOutcome, str]:
+    from flows.prefect_server import connected, ensure_api  # noqa: PLC0415 - prefect takes 2 s to import
+
+    folder = render_folder(request, stack)
+    request = request.model_copy(update={"render_folder": folder})
+    if fresh:
+        with storage.allowing(stack.roots):
+            for name in storage.listing(folder):
+                storage.delete(storage.join(folder, name))
+    with console.status("Looking for Prefect…"):
+        api = ensure_api()
+    console.print(f"Prefect UI  {api.ui_url}" + ("  (started in the background)" if api.started else ""))
+    with connected(api.api_url, quiet=True), storage.allowing(stack.roots):
+        from flows.render import render as render_flow  # noqa: PLC0415 - after the API is known
+
+        with RenderBar(RenderFolder(folder), console):
+            return render_flow(request, stack), api.ui_url
+
+
+def _tell(outcome: RenderOutcome, ui: str) -> None:
+    path = storage.path_of(outcome.output)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"\n[bold green]{path}[/bold green]")
+    console.print(
+        f"{size(outcome.size_bytes)}, {outcome.duration:g} s of {outcome.width} × {outcome.height} px at "
+        f"{outcome.fps} frames/s ({outcome.frames} frames)"
+    )
+    found = f"; {outcome.chunks_found} of {outcome.chunks} chunks were there already" if outcome.chunks_found else ""
+    console.print(f"rendered in {lasting(outcome.seconds)}{found}")
+    for warning in outcome.warnings:
+        console.print(f"[yellow]warning[/yellow]  {_plain(warning)}")
+    console.print(f"The run, in the Prefect UI: {ui}/runs   (stop the server: prefect-hyperframes server stop)")

@@ -1,0 +1,77 @@
+"""What a render is asked for with, checked before anything is started."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lambda_handler import archive, storage
+from lambda_handler.errors import InvalidConfig, ProjectNotFound
+from lambda_handler.events import Config
+from lambda_handler.manifest import digest
+from tasks.stack import LocalStack
+
+
+class RenderRequest(BaseModel):
+    """One video: which project, how, and where to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    project: str = Field(title="Project", description="Folder or .tar.gz of the project, a path or a URI.")
+    output: str = Field(title="Output", description="Where the video goes, a path or a URI.")
+    config: Config = Field(default_factory=Config, title="Config", description="How to render.")
+    render_folder: str | None = Field(
+        None,
+        title="Render folder",
+        description="URI of the folder that holds the render's parts; left out, it follows from the request, so "
+        "that the same request finds what is already rendered.",
+    )
+
+    @property
+    def name(self) -> str:
+        """What the UI calls the render: the output's file name."""
+        return self.output.rstrip("/").rpartition("/")[2]
+
+
+def uri_of(place: str) -> str:
+    """`place`, a path or a URI, as a URI."""
+    return place if urlsplit(place).scheme in ("s3", "file") else storage.file_uri(Path(place).expanduser())
+
+
+def check(request: RenderRequest) -> None:
+    """Raises ProjectNotFound, InvalidConfig for what can be seen without starting anything."""
+    if not uri_of(request.output).endswith(f".{request.config.format}"):
+        raise InvalidConfig(
+            f"The output {request.output} does not end with .{request.config.format}.",
+            resolution=f"Name the video something.{request.config.format}.",
+        )
+    project = uri_of(request.project)
+    if project.startswith("file:"):
+        path = storage.path_of(project)
+        if not path.exists():
+            raise ProjectNotFound(f"There is no project at {path}.")
+
+
+def render_folder(request: RenderRequest, stack: LocalStack) -> str:
+    """The URI of the request's render folder: the given one, else one named by the project's bytes and the config."""
+    if request.render_folder:
+        return request.render_folder.rstrip("/")
+    project = uri_of(request.project)
+    made_of = digest([_content_of(project), request.config.model_dump(mode="json")])
+    stem = re.sub(r"[^a-z0-9]+", "-", request.name.rpartition(".")[0].lower()).strip("-") or "render"
+    return storage.file_uri(stack.root / "renders" / f"{stem}-{made_of[:12]}")
+
+
+def _content_of(project: str) -> str:
+    if not project.startswith("file:"):
+        return project
+    path = storage.path_of(project)
+    if path.is_dir():
+        return archive.project_digest(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+

@@ -1,0 +1,91 @@
+"""How far a render is, read from its folder alone: so it works for either engine and from anywhere."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+
+from lambda_handler import storage
+from lambda_handler.render_folder import RenderFolder
+
+BEAT_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class ChunkProgress:
+    """How far a chunk is. `written` is in seconds since the epoch."""
+
+    done: int
+    total: int
+    written: float
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Frames done of all, frames per second since the first look, and the seconds that are left at that speed."""
+
+    done: int
+    total: int
+    per_second: float
+
+    @property
+    def fraction(self) -> float:
+        """Between 0 and 1."""
+        return self.done / self.total if self.total else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """None until the speed is known."""
+        return (self.total - self.done) / self.per_second if self.per_second > 0 else None
+
+
+class Heartbeat:
+    """Tells the render folder how far a chunk is, and hears whether the render was cancelled, once a second."""
+
+    def __init__(self, folder: RenderFolder, chunk: int, total: int) -> None:
+        self._folder = folder
+        self._chunk = chunk
+        self._total = total
+        self._last = 0.0
+
+    def beat(self, done: int) -> None:
+        """Call between two frames. Raises RenderCancelled."""
+        if done < self._total and time.monotonic() - self._last < BEAT_SECONDS:
+            return
+        self._last = time.monotonic()
+        told = {"framesDone": done, "framesTotal": self._total, "writtenAt": time.time()}
+        storage.write(self._folder.progress(self._chunk), json.dumps(told).encode())
+        self._folder.check_cancelled()
+
+
+class Speedometer:
+    """Frames per second from two looks at a counter; frames that were there at the first look do not count."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._first: tuple[float, int] | None = None
+
+    def pace(self, done: int) -> Pace:
+        """The pace, when `done` frames are done now."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = (now, done)
+        since, before = self._first
+        return Pace(done, self._total, (done - before) / (now - since) if now > since else 0.0)
+
+
+def read_progress(folder: RenderFolder) -> dict[int, ChunkProgress]:
+    """Every chunk's progress that is in the folder, by chunk index."""
+    progress = {}
+    for name in storage.listing(storage.join(folder.prefix, "progress")):
+        chunk = name.removesuffix(".json")
+        if chunk.isdecimal():
+            told = json.loads(storage.read(folder.progress(int(chunk))))
+            progress[int(chunk)] = ChunkProgress(told["framesDone"], told["framesTotal"], told["writtenAt"])
+    return progress
+
+
+def frames_done(folder: RenderFolder) -> int:
+    """Frames that are rendered, in finished chunks and in those being rendered."""
+    return sum(chunk.done for chunk in read_progress(folder).values())

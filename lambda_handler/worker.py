@@ -1,0 +1,55 @@
+"""A local worker: one process that plays Lambda's part, one event at a time.
+
+`python -m lambda_handler.worker` reads events from standard input, a JSON object a line, and answers each with a
+line: {"result": …} or {"errorType": …, "errorMessage": …}, as Lambda does. When standard input ends, so does the
+worker, even in the middle of a chunk: whoever asked is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from queue import SimpleQueue
+from types import FrameType
+
+from lambda_handler.handler import handler
+
+
+def main() -> None:
+    """Answers events until standard input ends."""
+    # What a library prints must not get between the answers.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    signal.signal(signal.SIGTERM, _leave)
+    events: SimpleQueue[str | None] = SimpleQueue()
+    threading.Thread(target=_read, args=(events,), daemon=True).start()
+    while (line := events.get()) is not None:
+        answers.write(answer(line) + "\n")
+        answers.flush()
+
+
+def answer(line: str) -> str:
+    """The answer to one event, both as JSON."""
+    try:
+        return json.dumps({"result": handler(json.loads(line))})
+    except Exception as error:  # noqa: BLE001 - as Lambda's runtime: whatever it is, it is reported
+        return json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)})
+
+
+def _read(events: SimpleQueue[str | None]) -> None:
+    for line in sys.stdin:
+        events.put(line)
+    events.put(None)
+    # Unwinds the main thread if it is rendering, so that browser, encoder and scratch files go with it.
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

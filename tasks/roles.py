@@ -1,0 +1,89 @@
+"""The three roles as Prefect tasks. They hold nothing: everything is in the render folder."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from lambda_handler.events import (
+    AssembleEvent,
+    AssembleResult,
+    PlanEvent,
+    PlanResult,
+    RenderChunkEvent,
+    RenderChunkResult,
+    to_wire,
+)
+from tasks.invoke import invoker
+from tasks.retries import BACKOFF_SECONDS, JITTER, RETRIES, worth_retrying
+from tasks.stack import LocalStack
+
+MAX_TASK_RUNS = 200
+"""A Prefect server needs about 24 ms of CPU for each task run; above this many it falls behind."""
+
+
+class ChunkGroup(BaseModel):
+    """Consecutive chunks that one task run renders, one after another."""
+
+    model_config = ConfigDict(frozen=True)
+
+    events: tuple[RenderChunkEvent, ...]
+
+    @property
+    def label(self) -> str:
+        """The chunks' indices, as the UI shows them."""
+        first, last = self.events[0].chunk_index, self.events[-1].chunk_index
+        return f"{first:04d}" if first == last else f"{first:04d}-{last:04d}"
+
+
+def groups(events: list[RenderChunkEvent], most: int = MAX_TASK_RUNS) -> list[ChunkGroup]:
+    """`events` in at most `most` groups whose lengths differ by at most one."""
+    count = min(len(events), most)
+    bounds = [len(events) * index // count for index in range(count + 1)]
+    return [
+        ChunkGroup(events=tuple(events[start:end])) for start, end in zip(bounds, bounds[1:], strict=False)
+    ]
+
+
+@task(
+    name="plan",
+    task_run_name="plan",
+    cache_policy=NO_CACHE,
+    retries=RETRIES,
+    retry_delay_seconds=BACKOFF_SECONDS,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=worth_retrying,
+)
+def plan(event: PlanEvent, stack: LocalStack) -> PlanResult:
+    """Plans the render, or finds its plan."""
+    return PlanResult.model_validate(invoker(stack).invoke(to_wire(event)))
+
+
+@task(
+    name="render-chunk",
+    task_run_name="render[{group.label}]",
+    cache_policy=NO_CACHE,
+    retries=RETRIES,
+    retry_delay_seconds=BACKOFF_SECONDS,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=worth_retrying,
+)
+def render_chunk(group: ChunkGroup, stack: LocalStack) -> list[RenderChunkResult]:
+    """Renders the chunks of the group, or finds them."""
+    worker = invoker(stack)
+    return [RenderChunkResult.model_validate(worker.invoke(to_wire(event))) for event in group.events]
+
+
+@task(
+    name="assemble",
+    task_run_name="assemble",
+    cache_policy=NO_CACHE,
+    retries=RETRIES,
+    retry_delay_seconds=BACKOFF_SECONDS,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=worth_retrying,
+)
+def assemble(event: AssembleEvent, stack: LocalStack) -> AssembleResult:
+    """Joins the chunks, verifies the video and publishes it."""
+    return AssembleResult.model_validate(invoker(stack).invoke(to_wire(event)))
