@@ -34,8 +34,8 @@ def arguments(width: int, height: int) -> tuple[str, ...]:
         "--force-color-profile=srgb",
         "--disable-lcd-text",
         "--disable-partial-raster",
-        # Without it each translate3d() becomes a layer of its own, and how a layer is resampled depends on the
-        # frames drawn before: +-1 in a few pixels at every seam.
+        # Without it each translate3d() becomes a layer of its own, which is dearer to draw afresh for each frame
+        # than to paint in place.
         "--enable-low-end-device-mode",
         "--hide-scrollbars",
         # Draw when asked, and completely.

@@ -31,13 +31,10 @@ def frames(page: CompositionPage, which: FrameRange, fps: Fraction, quality: int
     previous = b""
     still = False
     for index in range(which.start, which.end):
-        moment = frame_time(index, fps)
-        if still:
-            if not page.seek_if_changed(moment):
-                yield Frame(index, previous, fresh=False)
-                continue
-        else:
-            page.seek(moment)
+        page.seek(frame_time(index, fps))
+        if still and not page.has_changed():
+            yield Frame(index, previous, fresh=False)
+            continue
         picture = page.jpeg(quality)
         still = picture == previous
         if still:

@@ -160,7 +160,8 @@ def unwrap(event: Mapping[str, Any]) -> Mapping[str, Any]:
     for _ in range(MAX_ENVELOPES + 1):
         if not isinstance(inner, Mapping):
             break
-        if inner.get("Action") in ROLES:
+        action = inner.get("Action")
+        if isinstance(action, str) and action in ROLES:
             return inner
         inner = inner.get("Payload", inner.get("Input"))
     raise InvalidConfig(f"The event has no Action of {', '.join(ROLES)}, in at most {MAX_ENVELOPES} envelopes.")

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path, PurePosixPath
-from tempfile import NamedTemporaryFile
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, S3Store
 
 from lambda_handler.errors import StorageFull, StorageUnavailable, UriNotAllowed
@@ -70,6 +70,9 @@ def local_path(uri: str) -> Path:
 
     Raises UriNotAllowed.
     """
+    parts = urlsplit(uri)
+    if parts.netloc not in ("", "localhost") or "?" in uri or "#" in uri:
+        raise UriNotAllowed(f"{uri} is not of the form file:///PATH, with ? and # written as %3F and %23.")
     path = path_of(uri).resolve()
     roots = [Path(root).resolve() for root in os.environ.get(ROOTS_VARIABLE, "").split(os.pathsep) if root]
     if not any(path.is_relative_to(root) for root in roots):
@@ -85,11 +88,12 @@ def locate(uri: str) -> Location:
         path = local_path(uri)
         return Location(_local_store(), str(path.relative_to("/")), uri)
     if parts.scheme == "s3":
-        bucket, key = parts.netloc, parts.path.lstrip("/")
+        # A key is everything after the bucket, as it is: ? and # mean nothing in it.
+        bucket, _, key = uri.partition("://")[2].partition("/")
         allowed = os.environ.get(BUCKET_VARIABLE)
         if allowed and bucket != allowed:
             raise UriNotAllowed(f"{uri} is not in the render bucket {allowed}.")
-        if not bucket or not key or ".." in PurePosixPath(key).parts:
+        if not bucket or not {"", ".", ".."}.isdisjoint(key.removesuffix("/").split("/")):
             raise UriNotAllowed(f"{uri} is not of the form s3://BUCKET/KEY.")
         return Location(_s3_store(bucket), key, uri)
     raise UriNotAllowed(f"{uri} is neither an s3:// nor a file:// URI.")
@@ -116,7 +120,7 @@ def _reported(uri: str) -> Iterator[None]:
     except (BaseError, OSError) as error:
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
             raise StorageFull(f"No space is left to write {uri}.") from error
-        if isinstance(error, PermissionError):
+        if isinstance(error, (PermissionError, PermissionDeniedError, UnauthenticatedError)):
             raise UriNotAllowed(f"This worker has no permission for {uri}.") from error
         raise StorageUnavailable(f"{uri}: {str(error).splitlines()[0][:300]}") from error
 
@@ -165,16 +169,15 @@ def download(uri: str, path: Path) -> None:
     location = locate(uri)
     with _reported(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(location.store, LocalStore):
-            source = Path("/") / location.key
-            with NamedTemporaryFile(dir=path.parent, delete=False) as partial:
-                shutil.copyfile(source, partial.name)
-        else:
-            stream = obstore.get(location.store, location.key).stream()
-            with NamedTemporaryFile(dir=path.parent, delete=False) as partial:
-                for block in stream:
-                    partial.write(block)
-        Path(partial.name).replace(path)
+        with TemporaryDirectory(dir=path.parent, prefix="downloading-") as scratch:
+            partial = Path(scratch) / "partial"
+            if isinstance(location.store, LocalStore):
+                shutil.copyfile(Path("/") / location.key, partial)
+            else:
+                with partial.open("wb") as file:
+                    for block in obstore.get(location.store, location.key).stream():
+                        file.write(block)
+            partial.replace(path)
 
 
 def listing(prefix: str) -> dict[str, int]:

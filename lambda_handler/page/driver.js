@@ -94,8 +94,7 @@
     duration: () => Number(window.__player?.getDuration?.() ?? 0),
 
     // Shows the frame at `seconds`; resolves when the page's own promises about it are kept.
-    // `normalise`: see below; only a frame that will be captured needs it.
-    async seek(seconds, { normalise = true } = {}) {
+    async seek(seconds) {
       await clock.seekTo(seconds * 1000);
       rewindLotties();
       window.__player.renderSeek(seconds);
@@ -103,22 +102,17 @@
       await window.__hfWaitForSeekCompletion?.();
       if (loadingImages().length) await decodeImages();
       if (document.fonts.status === "loading") await document.fonts.ready;
-      if (normalise) this.normalise();
     },
 
-    // Makes what is drawn depend on this moment alone. An element whose opacity came back to 1 keeps an effect
-    // node of its own as long as nothing rebuilds it, and its edges blend otherwise than if it had never been
-    // transparent. A change of what contains the fixed elements, taken back at once, makes Chromium rebuild all
-    // such nodes; hit testing is what runs that step of the pipeline without drawing.
-    normalise() {
-      const { style } = document.body;
-      const authored = style.getPropertyValue("will-change");
-      const priority = style.getPropertyPriority("will-change");
-      style.setProperty("will-change", "transform", "important");
-      document.elementFromPoint(0, 0);
-      if (authored) style.setProperty("will-change", authored, priority);
-      else style.removeProperty("will-change");
-      document.elementFromPoint(0, 0);
+    // What Chromium keeps from frame to frame (layers and the scale they were rastered at, effect nodes of
+    // elements whose opacity came back to 1) shows in the pixels: +-1 along edges, more under a scaling animation.
+    // A page that was hidden for one frame has none of it; layout, animations and scripts do not notice.
+    hide() {
+      document.body.style.setProperty("content-visibility", "hidden", "important");
+    },
+
+    show() {
+      document.body.style.removeProperty("content-visibility");
     },
 
     webglRenderer() {

@@ -31,7 +31,7 @@ QUIET_SECONDS = 3.0
 POLL_SECONDS = 0.02
 # Without these the picture is another one; a failed fetch is the page's own business.
 PICTURE_REQUESTS = frozenset({"document", "script", "stylesheet", "font", "image", "media"})
-DAMAGE_RETRIES = 5
+SCREENSHOT_TRIES = 5
 
 mimetypes.add_type("font/woff2", ".woff2")
 mimetypes.add_type("text/javascript", ".mjs")
@@ -108,28 +108,24 @@ class CompositionPage:
         return float(self._evaluate("() => __hfDriver.duration()"))
 
     def seek(self, seconds: float) -> None:
-        """Shows the moment `seconds`."""
+        """Moves the page to the moment `seconds`."""
         self._evaluate("seconds => __hfDriver.seek(seconds)", seconds)
 
-    def seek_if_changed(self, seconds: float) -> bool:
-        """Shows the moment `seconds`; says whether anything has to be drawn for it.
-
-        Truthful only after a frame without a screenshot has followed the last one with: see `flush`.
-        """
-        self._evaluate("seconds => __hfDriver.seek(seconds, {normalise: false})", seconds)
-        if not self._begin_frame(**self._next_tick())["hasDamage"]:
-            return False
-        self._evaluate("() => __hfDriver.normalise()")
-        return True
-
     def flush(self) -> None:
-        """Draws without a screenshot, so that the next frame's damage is its own."""
+        """Draws without a picture: only then is the next `has_changed` truthful."""
         self._begin_frame(**self._next_tick())
 
+    def has_changed(self) -> bool:
+        """Whether anything has to be drawn since the last `flush` or `has_changed`."""
+        return bool(self._begin_frame(**self._next_tick())["hasDamage"])
+
     def jpeg(self, quality: int) -> bytes:
-        """What is on screen now."""
+        """A picture of the page as it is now, whatever was drawn before."""
+        self._evaluate("() => __hfDriver.hide()")
+        self._begin_frame(**self._next_tick())
+        self._evaluate("() => __hfDriver.show()")
         screenshot = {"format": "jpeg", "quality": quality, "optimizeForSpeed": True}
-        for _ in range(DAMAGE_RETRIES):
+        for _ in range(SCREENSHOT_TRIES):
             answer = self._begin_frame(screenshot=screenshot, **self._next_tick())
             if "screenshotData" in answer:
                 return base64.b64decode(answer["screenshotData"])
