@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
+import errno
 import hashlib
+import lzma
 import shutil
 import tarfile
 import zlib
@@ -67,9 +68,18 @@ def unpack_project(archive: Path, target: Path, *, name: str) -> None:
     try:
         with tarfile.open(archive, "r:*") as tar:
             members = _checked_members(tar, name)
+            _read_to_the_end(tar)
             tar.extractall(target, members, filter="data")
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise ProjectArchiveInvalid(f"{name} cannot be unpacked: {error}.") from error
+
+
+def _read_to_the_end(tar: tarfile.TarFile) -> None:
+    # A tar ends before its compressed stream does, and the stream's checksum stands at the very end.
+    while tar.fileobj is not None and tar.fileobj.read(1 << 20):
+        pass
 
 
 def _checked_members(tar: tarfile.TarFile, name: str) -> list[tarfile.TarInfo]:

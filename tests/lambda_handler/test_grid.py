@@ -106,7 +106,7 @@ def test_all_chunks_but_the_last_are_equally_long() -> None:
 def test_a_chunk_size_wins_over_an_aim_and_both_over_the_default(
     parameters: dict[str, int], lengths: list[int]
 ) -> None:
-    """300 frames: a size is raised until chunks are few enough; without one, none has less than ten frames."""
+    """300 frames: a size grows until chunks are few enough; without one, none has less than ten frames."""
     given = {"chunk_size": None, "target_chunk_frames": None, "max_parallel_chunks": 16} | parameters
     most = given["max_parallel_chunks"] or 16
     cut = slices(

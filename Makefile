@@ -1,0 +1,57 @@
+# The verbs people type. Set-up is skipped when what it was made from has not changed.
+.DELETE_ON_ERROR:
+.PHONY: setup demo test lint format lock server-stop clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+CODE := lambda_handler tasks flows tests
+
+setup: .venv/tools.stamp
+
+demo: setup
+	$(BIN)/prefect-hyperframes render examples/quarterly-metrics -o out/quarterly-metrics.mp4 --fresh
+
+test: setup lint
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Needs uv. No index address gets into the file.
+lock:
+	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml -o requirements.lock
+
+server-stop:
+	$(BIN)/prefect-hyperframes server stop
+
+clean:
+	rm -rf .venv .tools node_modules out
+
+.venv/python.stamp: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' \
+		|| { echo "Python 3.11 to 3.14 is needed; set PYTHON=…"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+		|| { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Installing the Python packages…"
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+node_modules/.stamp: package-lock.json package.json .npmrc
+	@command -v npm >/dev/null || { echo "npm is missing; Node 20 or newer brings it"; exit 1; }
+	@echo "Installing the page packages…"
+	@npm ci --silent --no-progress
+	@touch $@
+
+# Unpacks Chromium, and checks everything that rendering needs.
+.venv/tools.stamp: .venv/python.stamp node_modules/.stamp lambda_handler/toolchain.py
+	@$(BIN)/prefect-hyperframes doctor
+	@touch $@

@@ -1,0 +1,234 @@
+"""Which Prefect API a command line render reports to: the user's own where one answers, else one of ours.
+
+Prefect's embedded mode takes about 16 s to start in each process and records only part of the task runs. So a server
+is started once, in the background, with a home of its own: the user's profiles and database are never touched.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lambda_handler.errors import MachineError
+
+HEALTH_SECONDS = 3.0
+START_SECONDS = 120.0
+STOP_SECONDS = 10.0
+HOST = "127.0.0.1"
+
+
+class PrefectServerFailed(MachineError):
+    """The background Prefect server did not start."""
+
+    code = "PREFECT_SERVER_FAILED"
+    advice = "Set PREFECT_API_URL to a Prefect API that answers, or mend what the log names."
+
+
+@dataclass(frozen=True)
+class PrefectApi:
+    """An API that answers. `ours`: it is the background server; `started`: just now."""
+
+    api_url: str
+    ours: bool
+    started: bool
+
+    @property
+    def ui_url(self) -> str:
+        """Where its UI is."""
+        return self.api_url.removesuffix("/").removesuffix("/api")
+
+
+@dataclass(frozen=True)
+class _Running:
+    pid: int
+    born: str
+    api_url: str
+
+    @property
+    def alive(self) -> bool:
+        return self.born == _birth(self.pid)
+
+
+def ensure_api() -> PrefectApi:
+    """The API to use: the configured one when it answers, else the background server, started when needed.
+
+    Raises PrefectServerFailed.
+    """
+    configured = _configured()
+    if configured and answers(configured):
+        return PrefectApi(configured, ours=False, started=False)
+    with _locked():
+        running = _recorded()
+        if running and answers(running.api_url):
+            return PrefectApi(running.api_url, ours=True, started=False)
+        if running:
+            _end(running)
+        return PrefectApi(_start().api_url, ours=True, started=True)
+
+
+def server_status() -> PrefectApi | None:
+    """The background server, when it answers."""
+    running = _recorded()
+    return PrefectApi(running.api_url, ours=True, started=False) if running and answers(running.api_url) else None
+
+
+def stop_server() -> bool:
+    """Ends the background server; says whether there was one."""
+    with _locked():
+        running = _recorded()
+        if running:
+            _end(running)
+        _record_file().unlink(missing_ok=True)
+        return running is not None
+
+
+def answers(api_url: str) -> bool:
+    """Whether a Prefect API answers there within three seconds."""
+    if not api_url.startswith(("http://", "https://")):
+        return False
+    try:
+        with urllib.request.urlopen(f"{api_url.rstrip('/')}/health", timeout=HEALTH_SECONDS) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except urllib.error.HTTPError as error:
+        # Prefect Cloud wants a key even for this; it is there.
+        return error.code in (401, 403)
+    except OSError:
+        return False
+
+
+@contextmanager
+def connected(api_url: str, *, quiet: bool) -> Iterator[None]:
+    """Runs flows of this process against `api_url`; with `quiet`, Prefect prints nothing here.
+
+    What it logs goes to the API all the same.
+    """
+    from prefect.settings import (  # noqa: PLC0415 - prefect takes 2 s to import
+        PREFECT_API_URL,
+        PREFECT_LOGGING_LEVEL,
+        temporary_settings,
+    )
+
+    if quiet:
+        # logging.yml of prefect reads it; the level of the API's handler is another one.
+        os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "60"
+    with temporary_settings({PREFECT_API_URL: api_url, PREFECT_LOGGING_LEVEL: "INFO"}):
+        if quiet:
+            from prefect.logging.configuration import setup_logging  # noqa: PLC0415 - see above
+
+            setup_logging(incremental=False)
+        yield
+
+
+def state_folder() -> Path:
+    """Where the server's home, log and record are: HYPERFRAMES_STATE, else the user's state folder."""
+    chosen = os.environ.get("HYPERFRAMES_STATE")
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    folder = Path(chosen) if chosen else state / "prefect-hyperframes"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _configured() -> str | None:
+    from prefect.settings import get_current_settings  # noqa: PLC0415 - prefect takes 2 s to import
+
+    return get_current_settings().api.url
+
+
+def _record_file() -> Path:
+    return state_folder() / "server.json"
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    with (state_folder() / "server.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _recorded() -> _Running | None:
+    """The server of the record, unless its process is gone, or its number is another process's by now."""
+    try:
+        running = _Running(**json.loads(_record_file().read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return running if running.alive else None
+
+
+def _birth(pid: int) -> str:
+    """When the process began, in the kernel's ticks: with the pid it names a process for good."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _start() -> _Running:
+    home = state_folder() / "prefect"
+    home.mkdir(exist_ok=True)
+    log = state_folder() / "server.log"
+    port = _free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    environment |= {
+        "PREFECT_HOME": str(home),
+        # The port as a setting too: with the flag alone the UI asks another port and stays blank.
+        "PREFECT_SERVER_API_HOST": HOST,
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    prefect = Path(sys.executable).parent / "prefect"
+    command = [str(prefect) if prefect.exists() else shutil.which("prefect") or "prefect", "server", "start"]
+    with log.open("w") as told:
+        process = subprocess.Popen(
+            [*command, "--host", HOST, "--port", str(port)],
+            env=environment,
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            stdout=told,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    running = _Running(process.pid, _birth(process.pid), f"http://{HOST}:{port}/api")
+    _record_file().write_text(json.dumps(asdict(running)))
+    limit = time.monotonic() + START_SECONDS
+    while not answers(running.api_url):
+        ended = process.poll() is not None
+        if ended or time.monotonic() > limit:
+            _end(running)
+            last = " ".join(log.read_text(errors="replace").split())[-300:]
+            why = f"ended with status {process.returncode}" if ended else f"did not answer in {START_SECONDS:g} s"
+            raise PrefectServerFailed(f"The background Prefect server {why}. Its log, {log}, ends: {last}")
+        time.sleep(0.2)
+    return running
+
+
+def _end(running: _Running) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGTERM)
+    limit = time.monotonic() + STOP_SECONDS
+    while running.alive and time.monotonic() < limit:
+        with suppress(ChildProcessError):
+            os.waitpid(running.pid, os.WNOHANG)
+        time.sleep(0.1)
+    with suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGKILL)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
