@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +17,6 @@ from flows.request import RenderRequest, check, render_folder, uri_of
 from lambda_handler import storage
 from lambda_handler.errors import InvalidConfig, RenderError
 from lambda_handler.events import Config, parse_config
-from lambda_handler.progress import Speedometer
 from lambda_handler.render_folder import RenderFolder
 from tasks.stack import LocalStack, default_root
 

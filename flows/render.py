@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from typing import cast
 
 from prefect import flow, get_run_logger, unmapped
 from prefect.exceptions import TerminationSignal
@@ -16,7 +17,7 @@ from flows.request import RenderRequest, check, render_folder, uri_of
 from lambda_handler import storage
 from lambda_handler.errors import RenderError
 from lambda_handler.events import AssembleEvent, PlanEvent, PlanResult, RenderChunkEvent, RenderChunkResult
-from lambda_handler.manifest import Manifest, load_checked
+from lambda_handler.manifest import load_checked
 from lambda_handler.progress import Speedometer, frames_done
 from lambda_handler.render_folder import RenderFolder
 from tasks.artifacts import ProgressArtifact, describe, publish_chunks, publish_report
@@ -83,7 +84,7 @@ def _rendered(request: RenderRequest, stack: LocalStack, folder: RenderFolder, s
     )  # fmt: skip
     for warning in manifest.warnings:
         logger.warning(warning)
-    chunks = _chunks(planned, manifest, stack, folder)
+    chunks = _chunks(planned, stack, folder)
     publish_chunks(manifest, chunks)
     video = assemble(
         AssembleEvent(
@@ -114,18 +115,21 @@ def _rendered(request: RenderRequest, stack: LocalStack, folder: RenderFolder, s
     )
 
 
-def _chunks(
-    planned: PlanResult, manifest: Manifest, stack: LocalStack, folder: RenderFolder
-) -> list[RenderChunkResult]:
+def _chunks(planned: PlanResult, stack: LocalStack, folder: RenderFolder) -> list[RenderChunkResult]:
     """All chunks in order; raises one error when some cannot be rendered."""
     events = [
         RenderChunkEvent(
-            action="renderChunk", **_locators(planned), chunk_index=index, chunk_output_s3_prefix=folder.chunks
+            action="renderChunk",
+            **_locators(planned),
+            chunk_index=index,
+            chunk_output_s3_prefix=folder.chunks,
         )
         for index in range(planned.chunk_count)
     ]
-    with ThreadPoolTaskRunner(max_workers=stack.processes) as runner:
-        futures = runner.map(render_chunk, {"group": groups(events), "stack": unmapped(stack)})
+    runner: ThreadPoolTaskRunner[list[RenderChunkResult]] = ThreadPoolTaskRunner(max_workers=stack.processes)
+    with runner:
+        mapped = runner.map(render_chunk, {"group": groups(events), "stack": unmapped(stack)})
+        futures = cast(Sequence[PrefectFuture[list[RenderChunkResult]]], mapped)
         _watch(futures, folder, planned.total_frames)
     failures = [error for future in futures if isinstance(error := _ending(future), BaseException)]
     if failures:

@@ -23,7 +23,7 @@ class RenderRequest(BaseModel):
 
     project: str = Field(title="Project", description="Folder or .tar.gz of the project, a path or a URI.")
     output: str = Field(title="Output", description="Where the video goes, a path or a URI.")
-    config: Config = Field(default_factory=Config, title="Config", description="How to render.")
+    config: Config = Field(Config(), title="Config", description="How to render.")
     render_folder: str | None = Field(
         None,
         title="Render folder",
@@ -74,4 +74,3 @@ def _content_of(project: str) -> str:
         return archive.project_digest(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-

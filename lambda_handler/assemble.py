@@ -126,7 +126,12 @@ def _report(event: AssembleEvent, manifest: Manifest, video: Path, chunks: list[
         "height": manifest.height,
         "durationSeconds": float(manifest.total_frames / rate),
         "chunks": [
-            {"index": index, "startFrame": start, "endFrame": end, "sizeBytes": sum(p.size for p in chunk.packets)}
+            {
+                "index": index,
+                "startFrame": start,
+                "endFrame": end,
+                "sizeBytes": sum(p.size for p in chunk.packets),
+            }
             for index, ((start, end), chunk) in enumerate(zip(manifest.chunks, chunks, strict=True))
         ],
         "seamsChecked": len(chunks) - 1,

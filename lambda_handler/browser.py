@@ -93,8 +93,13 @@ def _launch(playwright: Playwright, chromium: Chromium, width: int, height: int)
             executable_path=chromium.executable,
             args=list(arguments(width, height)),
             # Nothing of the caller's environment reaches the page's process: a render has no secrets to leak.
-            env={"PATH": os.environ.get("PATH", ""), "HOME": os.environ.get("HOME", "/tmp"),  # noqa: S108
-                 "TZ": "UTC", "LANG": "C.UTF-8", **dict(chromium.environment)},
+            env={
+                "PATH": os.environ.get("PATH", ""),
+                "HOME": os.environ.get("HOME", "/tmp"),  # noqa: S108
+                "TZ": "UTC",
+                "LANG": "C.UTF-8",
+                **dict(chromium.environment),
+            },
             timeout=LAUNCH_TIMEOUT_MS,
             chromium_sandbox=False,
         )

@@ -63,7 +63,10 @@ def check_tools(manifest: Manifest) -> None:
             f"This worker's ffmpeg is {mine.ffmpeg_version} ({mine.ffmpeg[:12]}…), the plan was made for "
             f"{manifest.tools.ffmpeg_version} ({manifest.tools.ffmpeg[:12]}…)."
         )
-    if (mine.chromium, mine.chromium_arguments) != (manifest.tools.chromium, manifest.tools.chromium_arguments):
+    if (mine.chromium, mine.chromium_arguments) != (
+        manifest.tools.chromium,
+        manifest.tools.chromium_arguments,
+    ):
         raise BrowserMismatch(
             f"This worker's Chromium ({mine.chromium[:12]}…), or its arguments, are not those of the plan "
             f"({manifest.tools.chromium[:12]}…)."
@@ -83,7 +86,9 @@ def verify(video: Path, manifest: Manifest, which: FrameRange) -> None:
     if not stream.packets[0].key:
         raise ChunkInvalid("The chunk does not begin with a key frame.")
     if (stream.width, stream.height) != (manifest.width, manifest.height):
-        raise ChunkInvalid(f"The chunk is {stream.width} x {stream.height} px, not {manifest.width} x {manifest.height}.")
+        raise ChunkInvalid(
+            f"The chunk is {stream.width} x {stream.height} px, not {manifest.width} x {manifest.height}."
+        )
 
 
 def _fetched_whole(uri: str, video: Path, manifest: Manifest, which: FrameRange) -> bool:
@@ -101,9 +106,7 @@ def _rendered(
     """Captures and encodes; returns how many frames were really taken."""
     site = materialise(manifest, artifacts, video.parent / "artifacts")
     size = {"width": manifest.width, "height": manifest.height}
-    command = encode.arguments(
-        toolchain.ffmpeg(), manifest.encoder, frames=len(which), fps=manifest.rate, output=video
-    )
+    command = encode.arguments(toolchain.ffmpeg(), manifest.encoder, frames=len(which), fps=manifest.rate, output=video)
     captured = 0
     with (
         launched(toolchain.chromium(), **size) as browser,

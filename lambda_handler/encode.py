@@ -44,7 +44,7 @@ def arguments(tool: Ffmpeg, encoder: Encoder, *, frames: int, fps: Fraction, out
     video = pictures.video.filter(
         "scale", in_color_matrix="bt601", in_range="pc", out_color_matrix="bt709", out_range="tv"
     )
-    options: dict[str, str | int] = {
+    options: dict[str, object] = {
         "c:v": "libx264",
         "preset": encoder.preset,
         "g": frames,

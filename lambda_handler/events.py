@@ -10,7 +10,15 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel, to_pascal
 
 from lambda_handler.errors import FormatNotSupported, InvalidConfig, PlanProtocolUnsupported
@@ -74,8 +82,8 @@ class PlanEvent(_Event):
     """Asks for a plan of the project at `project_s3_uri`, to be written below `plan_output_s3_prefix`."""
 
     action: Literal["plan"]
-    project_s3_uri: str = Field(alias="ProjectS3Uri")
-    plan_output_s3_prefix: str = Field(alias="PlanOutputS3Prefix")
+    project_s3_uri: str
+    plan_output_s3_prefix: str
     config: Config = Config()
     plan_protocol: str | None = None
 
@@ -85,8 +93,8 @@ class PlanResult(_Event):
 
     plan_protocol: Literal["v2"] = "v2"
     plan_hash: str
-    plan_v2_manifest_s3_uri: str = Field(alias="PlanV2ManifestS3Uri")
-    plan_v2_artifact_s3_prefix: str = Field(alias="PlanV2ArtifactS3Prefix")
+    plan_v2_manifest_s3_uri: str
+    plan_v2_artifact_s3_prefix: str
     chunk_count: int
     total_frames: int
     fps: str
@@ -94,7 +102,7 @@ class PlanResult(_Event):
     height: int
     format: str
     has_audio: bool
-    audio_s3_uri: str | None = Field(alias="AudioS3Uri")
+    audio_s3_uri: str | None
     ffmpeg_version: str
     producer_version: str
     duration_ms: int
@@ -103,8 +111,8 @@ class PlanResult(_Event):
 class _Planned(_Event):
     plan_protocol: str | None = None
     plan_hash: str
-    plan_v2_manifest_s3_uri: str = Field(alias="PlanV2ManifestS3Uri")
-    plan_v2_artifact_s3_prefix: str = Field(alias="PlanV2ArtifactS3Prefix")
+    plan_v2_manifest_s3_uri: str
+    plan_v2_artifact_s3_prefix: str
     format: str = "mp4"
 
 
@@ -113,15 +121,15 @@ class RenderChunkEvent(_Planned):
 
     action: Literal["renderChunk"]
     chunk_index: int = Field(ge=0)
-    chunk_output_s3_prefix: str = Field(alias="ChunkOutputS3Prefix")
+    chunk_output_s3_prefix: str
 
 
 class RenderChunkResult(_Event):
     """One finished chunk; under 300 bytes on the wire."""
 
-    chunk_s3_uri: str = Field(alias="ChunkS3Uri")
+    chunk_s3_uri: str
     chunk_index: int
-    sha256: str = Field(alias="Sha256")
+    sha256: str
     frames_encoded: int
     frames_captured: int
     duration_ms: int
@@ -131,16 +139,16 @@ class AssembleEvent(_Planned):
     """Asks for the video at `output_s3_uri`, made of all chunks of the plan."""
 
     action: Literal["assemble"]
-    chunk_s3_uris: tuple[str, ...] = Field(alias="ChunkS3Uris", min_length=1)
-    audio_s3_uri: None = Field(None, alias="AudioS3Uri")
-    output_s3_uri: str = Field(alias="OutputS3Uri")
+    chunk_s3_uris: tuple[str, ...] = Field(min_length=1)
+    audio_s3_uri: None = None
+    output_s3_uri: str
     cfr: Literal[False] = False
 
 
 class AssembleResult(_Event):
     """The published video; `file_size` in bytes."""
 
-    output_s3_uri: str = Field(alias="OutputS3Uri")
+    output_s3_uri: str
     frames_encoded: int
     file_size: int
     duration_ms: int

@@ -35,7 +35,9 @@ def total_frames(duration: float, fps: Fraction) -> int:
     the last moment is shown. Raises DurationOutOfRange, PlanTooLarge.
     """
     if not 0 < duration <= MAX_DURATION_SECONDS:
-        raise DurationOutOfRange(f"The composition lasts {duration:g} s; it has to last more than 0 s and at most 24 h.")
+        raise DurationOutOfRange(
+            f"The composition lasts {duration:g} s; it has to last more than 0 s and at most 24 h."
+        )
     raw = duration * fps.numerator / fps.denominator
     frames = round(raw) if abs(raw - round(raw)) <= ROUNDING_TOLERANCE else ceil(raw)
     if frames < 1:

@@ -49,7 +49,8 @@ def handler(event: Mapping[str, Any], context: Context | None = None) -> dict[st
 
 def on_the_wire(error: RenderError) -> Exception:
     """The error as Lambda's runtime reports it: class name = code, text = what and what next."""
-    return type(error.code, (RuntimeError,), {})(str(error))
+    named: type[Exception] = type(error.code, (RuntimeError,), {})
+    return named(str(error))
 
 
 def _dispatch(event: Mapping[str, Any], context: Context | None) -> dict[str, Any]:
@@ -69,5 +70,10 @@ def _check_deadline(context: Context | None, done: int, total: int) -> None:
 
 
 def _log(kind: str, event: Mapping[str, Any], started: float, **told: Any) -> None:
-    line = {"event": kind, "action": event.get("Action"), "ms": round((time.monotonic() - started) * 1000), **told}
+    line = {
+        "event": kind,
+        "action": event.get("Action"),
+        "ms": round((time.monotonic() - started) * 1000),
+        **told,
+    }
     print(json.dumps(line, default=str), file=sys.stderr, flush=True)

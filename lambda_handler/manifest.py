@@ -97,9 +97,7 @@ class Manifest(_Frozen):
     @property
     def plan_hash(self) -> str:
         """sha256 over what can change a pixel or an encoded byte."""
-        told = self.model_dump(
-            mode="json", exclude={"request_digest", "chunks", "warnings", "measured_ms_per_frame"}
-        )
+        told = self.model_dump(mode="json", exclude={"request_digest", "chunks", "warnings", "measured_ms_per_frame"})
         return hashlib.sha256(canonical(told)).hexdigest()
 
     def chunk(self, index: int) -> FrameRange:
@@ -139,5 +137,7 @@ def load_checked(uri: str, plan_hash: str) -> Manifest:
     if manifest is None:
         raise MissingPlanArtifact(f"There is no readable plan at {uri}.")
     if manifest.plan_hash != plan_hash:
-        raise PlanHashMismatch(f"The plan at {uri} has hash {manifest.plan_hash[:16]}…, the event asks for {plan_hash[:16]}….")
+        raise PlanHashMismatch(
+            f"The plan at {uri} has hash {manifest.plan_hash[:16]}…, the event asks for {plan_hash[:16]}…."
+        )
     return manifest

@@ -39,9 +39,7 @@ class VideoStream:
     def keeps_rate(self, fps: Fraction) -> bool:
         """Whether every packet stands exactly where its frame belongs, the first at 0."""
         step = 1 / fps / self.time_base
-        return all(
-            packet.pts == index * step and packet.duration == step for index, packet in enumerate(self.packets)
-        )
+        return all(packet.pts == index * step and packet.duration == step for index, packet in enumerate(self.packets))
 
 
 def video_stream(tool: Ffmpeg, path: Path, *, decode: bool) -> VideoStream:

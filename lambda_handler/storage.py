@@ -107,8 +107,9 @@ def _local_store() -> LocalStore:
 @cache
 def _s3_store(bucket: str) -> S3Store:
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    options = {"allow_http": endpoint.startswith("http://")} if endpoint else {}
-    return S3Store(bucket, endpoint=endpoint, client_options=options) if endpoint else S3Store(bucket)
+    if endpoint:
+        return S3Store(bucket, endpoint=endpoint, client_options={"allow_http": endpoint.startswith("http://")})
+    return S3Store(bucket)
 
 
 @contextmanager

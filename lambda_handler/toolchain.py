@@ -165,7 +165,8 @@ def _unpack_member(name: str) -> bytes:
             f"{source} has sha256 {found}, and {CHROMIUM_PACK_SHA256[name]} is pinned "
             f"(@sparticuz/chromium {CHROMIUM_PACK_VERSION})."
         )
-    return brotli.decompress(packed)
+    unpacked: bytes = brotli.decompress(packed)
+    return unpacked
 
 
 @cache
@@ -198,5 +199,7 @@ def page_runtime() -> PageRuntime:
         raise RuntimeUnavailable(f"The page runtime @hyperframes/core {RUNTIME_VERSION} is not installed: {script}.")
     found = sha256_of(script)
     if found != RUNTIME_SHA256:
-        raise RuntimeUnavailable(f"{script} has sha256 {found}, and {RUNTIME_SHA256} is pinned (@hyperframes/core {RUNTIME_VERSION}).")
+        raise RuntimeUnavailable(
+            f"{script} has sha256 {found}, and {RUNTIME_SHA256} is pinned (@hyperframes/core {RUNTIME_VERSION})."
+        )
     return PageRuntime(script, found)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
@@ -110,10 +110,8 @@ class _Worker:
 
     def close(self) -> None:
         assert self._process.stdin  # noqa: S101 - a pipe
-        try:
+        with suppress(OSError):  # it may be gone already, and its pipe with it
             self._process.stdin.close()
-        except OSError:
-            pass  # it is gone already, and its pipe with it
         try:
             self._process.wait(CLOSING_SECONDS)
         except subprocess.TimeoutExpired:

@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect import Task
 from prefect.client.schemas import TaskRun
-from prefect.states import State
+from prefect.client.schemas.objects import State
 from prefect.tasks import exponential_backoff
 
 from lambda_handler.errors import RenderError, Retry

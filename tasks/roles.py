@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from itertools import pairwise
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from pydantic import BaseModel, ConfigDict
 
 from lambda_handler.events import (
     AssembleEvent,
@@ -41,9 +43,7 @@ def groups(events: list[RenderChunkEvent], most: int = MAX_TASK_RUNS) -> list[Ch
     """`events` in at most `most` groups whose lengths differ by at most one."""
     count = min(len(events), most)
     bounds = [len(events) * index // count for index in range(count + 1)]
-    return [
-        ChunkGroup(events=tuple(events[start:end])) for start, end in zip(bounds, bounds[1:], strict=False)
-    ]
+    return [ChunkGroup(events=tuple(events[start:end])) for start, end in pairwise(bounds)]
 
 
 @task(

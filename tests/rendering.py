@@ -69,9 +69,7 @@ class Render:
 
     def event(self, action: str, **fields: Any) -> dict[str, Any]:
         """An event about the plan, `fields` beside or instead of its own."""
-        told = {
-            name: self.planned[name] for name in ("PlanHash", "PlanV2ManifestS3Uri", "PlanV2ArtifactS3Prefix")
-        }
+        told = {name: self.planned[name] for name in ("PlanHash", "PlanV2ManifestS3Uri", "PlanV2ArtifactS3Prefix")}
         return {"Action": action, **told, **fields}
 
     def chunk(self, index: int, context: Context | None = None, **fields: Any) -> dict[str, Any]:

@@ -85,9 +85,7 @@ def localise(document: Document, *, project: Path, node_modules: Path, fetch: Fe
     bundle = Bundle(node_modules)
     linked = LinkedFamilies(bundle)
     characters = characters_of([serialise(document), *project_texts(project)])
-    resources = Resources(
-        project, bundle, fetch, linked.take, lambda css: google_fonts.trimmed(css, characters)
-    )
+    resources = Resources(project, bundle, fetch, linked.take, lambda css: google_fonts.trimmed(css, characters))
     page = _Page(document, resources, linked)
     page.place_import_maps()
     page.place_elements(document)

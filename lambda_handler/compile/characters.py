@@ -6,9 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-_ESCAPE = re.compile(
-    r"\\u\{([0-9a-fA-F]{1,6})\}|\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\([0-9a-fA-F]{2,6})"
-)
+_ESCAPE = re.compile(r"\\u\{([0-9a-fA-F]{1,6})\}|\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\([0-9a-fA-F]{2,6})")
 _TEXT_SUFFIXES = frozenset(
     {".html", ".htm", ".js", ".mjs", ".css", ".json", ".txt", ".csv", ".tsv", ".svg", ".srt", ".vtt"}
 )

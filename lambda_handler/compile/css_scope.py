@@ -95,9 +95,7 @@ def _selector_lists(tokens: Sequence[Node], offset: _Offsets) -> Iterable[tuple[
     prelude: list[Node] = []
     for token in tokens:
         first = prelude[0] if prelude else None
-        if first is None and (
-            isinstance(token, WhitespaceToken | Comment) or _is_literal(token, "<!--", "-->")
-        ):
+        if first is None and (isinstance(token, WhitespaceToken | Comment) or _is_literal(token, "<!--", "-->")):
             continue
         if isinstance(token, CurlyBracketsBlock):
             if isinstance(first, AtKeywordToken):

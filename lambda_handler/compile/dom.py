@@ -118,9 +118,7 @@ def set_text(element: Element, text: str) -> None:
     element.append_child(Text(text))
 
 
-def create_element(
-    name: str, attributes: Mapping[str, str] | None = None, text: str | None = None
-) -> Element:
+def create_element(name: str, attributes: Mapping[str, str] | None = None, text: str | None = None) -> Element:
     """A new HTML element that is in no document yet."""
     element = Element(name, dict(attributes or {}), "html")
     if text is not None:
@@ -141,9 +139,7 @@ def head_of(document: Document) -> Element:
 def body_of(document: Document) -> Element:
     """The document's `body` element (or `frameset`, which takes its place)."""
     html = html_of(document)
-    return next((child for child in child_elements(html) if child.name == "frameset"), None) or _required(
-        html, "body"
-    )
+    return next((child for child in child_elements(html) if child.name == "frameset"), None) or _required(html, "body")
 
 
 def child_elements(node: Node) -> list[Element]:

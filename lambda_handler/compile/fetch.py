@@ -25,9 +25,7 @@ from lambda_handler.errors import AssetFetchUnavailable, PageAssetMissing
 OFFLINE_VARIABLE = "HYPERFRAMES_OFFLINE"
 
 # Google Fonts answers browsers it does not know with formats of the last century.
-_USER_AGENT = (
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
-)
+_USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
 _WORTH_ANOTHER_TRY = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _BLOCK = 1 << 16
@@ -109,9 +107,7 @@ class Network:
         except (ValueError, http.client.InvalidURL) as error:
             raise PageAssetMissing(f"{asked_by} asks for {url}, which is no valid URL: {error}.") from error
         except (OSError, http.client.HTTPException) as error:
-            raise AssetFetchUnavailable(
-                f"{asked_by} asks for {url}, which cannot be reached: {error}."
-            ) from error
+            raise AssetFetchUnavailable(f"{asked_by} asks for {url}, which cannot be reached: {error}.") from error
 
     def _read(self, response: IO[bytes], url: str, asked_by: str) -> bytes:
         deadline = time.monotonic() + self.total_timeout
@@ -119,9 +115,7 @@ class Network:
         while block := response.read(_BLOCK):
             body += block
             if len(body) > self.max_bytes:
-                raise PageAssetMissing(
-                    f"{asked_by} asks for {url}, which is larger than {self.max_bytes >> 20} MiB."
-                )
+                raise PageAssetMissing(f"{asked_by} asks for {url}, which is larger than {self.max_bytes >> 20} MiB.")
             if time.monotonic() > deadline:
                 raise TimeoutError(f"not complete after {self.total_timeout:.0f} seconds")
         length = getattr(response, "length", None)

@@ -69,8 +69,7 @@ def needed(body: str, characters: Collection[int]) -> bool:
     """Whether the rule covers Latin, which text made while the page runs can always need, or `characters`."""
     ranges = [_bounds(match) for match in _RANGE.finditer(descriptors(body).get("unicode-range", ""))]
     return not ranges or any(
-        low <= _LATIN <= high or any(low <= character <= high for character in characters)
-        for low, high in ranges
+        low <= _LATIN <= high or any(low <= character <= high for character in characters) for low, high in ranges
     )
 
 

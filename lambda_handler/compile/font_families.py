@@ -33,9 +33,7 @@ _STANDS_FOR = {
     ),
 }
 
-ALIASES = MappingProxyType(
-    {alias: package for package, names in _STANDS_FOR.items() for alias in names.split(", ")}
-)
+ALIASES = MappingProxyType({alias: package for package, names in _STANDS_FOR.items() for alias in names.split(", ")})
 """Common and system families, in lower case, and the bundled family that is drawn in their place."""
 
 GENERIC = _names(

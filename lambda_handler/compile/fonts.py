@@ -113,9 +113,7 @@ class _Fonts:
         self.resources = resources
         self.sheets = sheets
         self.brought = {name for sheet in sheets for name in sheet.use.authored}
-        self.brought.update(
-            name.lower() for text in resources.scripts for name in _LOADED_BY_SCRIPT.findall(text)
-        )
+        self.brought.update(name.lower() for text in resources.scripts for name in _LOADED_BY_SCRIPT.findall(text))
         self.fetched: list[str] = []
         self.unknown: set[str] = set()
         self.drawn_with: dict[str, tuple[str, Package]] = {}
@@ -165,9 +163,7 @@ class _Fonts:
             self.brought.add(family.lower())
             return True
         self.unknown.add(family.lower())
-        self.resources.warnings.append(
-            f'No font is known for font-family "{family}": another is drawn instead.'
-        )
+        self.resources.warnings.append(f'No font is known for font-family "{family}": another is drawn instead.')
         return False
 
     def prefer_default(self) -> None:

@@ -135,18 +135,14 @@ class Package:
         """The ES module that importing `<package>/<subpath>` gives."""
         target = self._exported(f"./{subpath}" if subpath else ".")
         candidates = (
-            [target, f"{subpath}", f"{subpath}.js"]
-            if subpath
-            else [target, self.script_entry(("module", "main"))]
+            [target, f"{subpath}", f"{subpath}.js"] if subpath else [target, self.script_entry(("module", "main"))]
         )
         found = (self.file(candidate.removeprefix("./")) for candidate in candidates if candidate)
         return next((file for file in found if file), None)
 
     def _exported(self, key: str) -> str | None:
         exports = self._manifest.get("exports")
-        if isinstance(exports, str) or (
-            isinstance(exports, dict) and not any(k.startswith(".") for k in exports)
-        ):
+        if isinstance(exports, str) or (isinstance(exports, dict) and not any(k.startswith(".") for k in exports)):
             exports = {".": exports}
         for pattern, target in (exports or {}).items():
             head, star, tail = pattern.partition("*")

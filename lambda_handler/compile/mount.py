@@ -177,9 +177,7 @@ def _links(content: Content, root: Element | None) -> tuple[Element, ...]:
     beside = [link for link in select(content.node, "link") if root and id(link) not in inside]
     links = [*(select(content.head, "link") if content.head else []), *beside]
     return tuple(
-        link
-        for link in links
-        if {"stylesheet", "preconnect"} & set((attribute(link, "rel") or "").lower().split())
+        link for link in links if {"stylesheet", "preconnect"} & set((attribute(link, "rel") or "").lower().split())
     )
 
 

@@ -53,9 +53,7 @@ def write_code(document: Document, mounts: Sequence[tuple[Mount, MountedScope]])
 
 
 def _write_links(document: Document, links: Sequence[Element]) -> None:
-    present = {
-        (attribute(link, "rel"), _normal(attribute(link, "href"))) for link in select(document, "link")
-    }
+    present = {(attribute(link, "rel"), _normal(attribute(link, "href"))) for link in select(document, "link")}
     for link in links:
         key = (attribute(link, "rel"), _normal(attribute(link, "href")))
         if key not in present:
@@ -100,7 +98,5 @@ def _scoped_script(script: Element, mount: Mount, scope: MountedScope) -> Elemen
     )
     attributes = {SCOPE_MARK: scope.runtime_id}
     if is_module(attribute(script, "type")):
-        return create_element(
-            "script", {"type": "module", **attributes}, wrap_module(text_of(script), script_scope)
-        )
+        return create_element("script", {"type": "module", **attributes}, wrap_module(text_of(script), script_scope))
     return create_element("script", attributes, wrap_script(text_of(script), script_scope))

@@ -62,7 +62,8 @@ def compile_page(
     html = project.read_text(entry)
     if html is None:
         raise CompositionNotFound(
-            f"The project has no {entry}.", resolution="A project's top folder holds its entry page, index.html."
+            f"The project has no {entry}.",
+            resolution="A project's top folder holds its entry page, index.html.",
         )
     document = parse(html)
     resolve_root(document, entry)

@@ -41,9 +41,7 @@ _SUFFIXES = {
 }
 _UNSAFE = re.compile(r"[^\w.-]+")
 # A package inside a path: `vendor/gsap/dist/gsap.min.js`, `node_modules/three/build/three.module.js`.
-_VENDORED = re.compile(
-    r"(?:^|/)node_modules/(?P<npm>(?:@[^/]+/)?[^/]+)/(?P<file>.+)|(?:^|/)gsap/(?P<gsap>dist/.+)"
-)
+_VENDORED = re.compile(r"(?:^|/)node_modules/(?P<npm>(?:@[^/]+/)?[^/]+)/(?P<file>.+)|(?:^|/)gsap/(?P<gsap>dist/.+)")
 _FETCHED_FROM_SCRIPTS = re.compile(
     r"\.(?:json|geojson|topojson|csv|tsv|txt|svg|png|jpe?g|webp|avif|gif|woff2?|ttf|otf|css|m?js|wasm|glb|gltf|"
     r"bin|hdr|exr|ktx2|obj|mp3|wav|m4a|ogg|mp4|webm|mov|lottie)$",
@@ -114,9 +112,7 @@ class Resources:
         return modules.rewrite_urls(text, lambda url: self._named_in_script(url, asked_by, inline))
 
     def _imports(self, text: str, base: str, asked_by: str, *, static: bool = True) -> str:
-        return modules.rewrite_imports(
-            text, lambda specifier: self._imported(specifier, base, asked_by), static=static
-        )
+        return modules.rewrite_imports(text, lambda specifier: self._imported(specifier, base, asked_by), static=static)
 
     def _imported(self, specifier: str, base: str, asked_by: str) -> str:
         if specifier.startswith(("./", "../", "/")) or _scheme(specifier):
@@ -168,9 +164,7 @@ class Resources:
         if not (file.is_file() and file.resolve().is_relative_to(self.project.resolve())):
             vendored = self._vendored(path)
             if vendored is None:
-                raise PageAssetMissing(
-                    f"{asked_by} asks for {path.lstrip('/')}, which the project does not have."
-                )
+                raise PageAssetMissing(f"{asked_by} asks for {path.lstrip('/')}, which the project does not have.")
             return self._ship(vendored, kind)
         if (address, kind) not in self._placed and kind is not Kind.ASSET:
             self._placed[address, kind] = path
@@ -196,11 +190,7 @@ class Resources:
     def _place_library(self, address: str, kind: Kind) -> str | None:
         request = parse_cdn_url(address)
         found = self.bundle.find(request) if request else None
-        return (
-            None
-            if found is None or request is None
-            else self._ship(found, Kind.MODULE if request.module else kind)
-        )
+        return None if found is None or request is None else self._ship(found, Kind.MODULE if request.module else kind)
 
     def _ship(self, file: LibraryFile, kind: Kind) -> str:
         """Serve the file of a package, with what it loads."""
@@ -262,11 +252,7 @@ def _served_name(address: str, fetched: Fetched) -> str:
     """A path for what was fetched: its name for people, its address's hash for uniqueness."""
     name = _UNSAFE.sub("-", unquote(PurePosixPath(urlsplit(address).path).name))[-80:] or "file"
     suffix = _SUFFIXES.get(fetched.media_type, "")
-    if (
-        suffix
-        and PurePosixPath(name).suffix.lower() != suffix
-        and (suffix in {".css", ".js"} or "." not in name)
-    ):
+    if suffix and PurePosixPath(name).suffix.lower() != suffix and (suffix in {".css", ".js"} or "." not in name):
         name += suffix
     digest = hashlib.sha256(address.encode()).hexdigest()[:16]
     return f"{REMOTE_ROOT}{digest}/{name}"

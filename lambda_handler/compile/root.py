@@ -97,8 +97,6 @@ def _duration(element: Element, page: str) -> float | None:
             )
         seconds = float(text)
         if not 0 < seconds <= LONGEST_SECONDS or math.isinf(seconds):
-            raise DurationOutOfRange(
-                f"{where} is not above 0 and at most {LONGEST_SECONDS} seconds (24 hours)."
-            )
+            raise DurationOutOfRange(f"{where} is not above 0 and at most {LONGEST_SECONDS} seconds (24 hours).")
         return seconds
     return None

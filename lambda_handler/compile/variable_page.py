@@ -72,9 +72,7 @@ def css_variable_name(variable_id: str) -> str:
 
 
 def _tables(scopes: Iterable[MountedScope], overrides: Mapping[str, Any]) -> str:
-    by_composition = {
-        scope.runtime_id: values for scope in scopes if (values := scope.values_with(overrides))
-    }
+    by_composition = {scope.runtime_id: values for scope in scopes if (values := scope.values_with(overrides))}
     tables = {"__hfVariables": dict(overrides), "__hfVariablesByComp": by_composition}
     return "\n".join(
         f"window.{name} = Object.assign({{}}, window.{name}, {json_in_script(table)});"
@@ -83,9 +81,7 @@ def _tables(scopes: Iterable[MountedScope], overrides: Mapping[str, Any]) -> str
     )
 
 
-def _rules(
-    document: Document, scopes: Iterable[MountedScope], overrides: Mapping[str, Any], page: str
-) -> list[str]:
+def _rules(document: Document, scopes: Iterable[MountedScope], overrides: Mapping[str, Any], page: str) -> list[str]:
     authored = {name for style in select(document, "style") for name in _DEFINITION.findall(text_of(style))}
 
     def absent(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,11 +124,7 @@ def _declarers(document: Document) -> list[Element]:
 
 
 def _rule(selector: str, values: Mapping[str, Any]) -> str:
-    lines = [
-        f"  {css_variable_name(name)}: {text};"
-        for name, value in values.items()
-        if (text := _css_text(value))
-    ]
+    lines = [f"  {css_variable_name(name)}: {text};" for name, value in values.items() if (text := _css_text(value))]
     return "\n".join([f"{selector} {{", *lines, "}"]) if lines else ""
 
 

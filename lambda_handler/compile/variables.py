@@ -81,9 +81,7 @@ def read_host_values(host: Element, file: str) -> dict[str, Any]:
     where = f"{HOST_VALUES} of {describe(host)} in {file}"
     values = _parsed(written, where)
     if not isinstance(values, dict):
-        raise VariablesInvalid(
-            f"{where} is {_type_name(values)}; it must be an object of values by variable id."
-        )
+        raise VariablesInvalid(f"{where} is {_type_name(values)}; it must be an object of values by variable id.")
     return values
 
 
@@ -100,9 +98,7 @@ def validate_overrides(declarations: Iterable[Declaration], overrides: Mapping[s
         return
     known = ", ".join(dict.fromkeys(declaration.id for declaration in declared)) or "none"
     raise VariablesInvalid(
-        "\n".join(
-            [f"{len(issues)} of the variables given cannot be used:", *(f"- {issue}" for issue in issues)]
-        ),
+        "\n".join([f"{len(issues)} of the variables given cannot be used:", *(f"- {issue}" for issue in issues)]),
         resolution=f"Compare with {DECLARATIONS} in the project; it declares: {known}.",
     )
 

@@ -16,9 +16,7 @@ def newest_satisfying(versions: Iterable[str], wanted: str) -> str | None:
     Understood are an exact version, a prefix (`3`, `3.14`, `3.x`), `^3.12.0`, `~3.12.0`, and nothing or
     `latest` for any. Other ranges and tags allow none, so that nobody is given what they did not ask for.
     """
-    allowed = [
-        (parts, version) for version in versions if (parts := _parts(version)) and _allows(wanted, parts)
-    ]
+    allowed = [(parts, version) for version in versions if (parts := _parts(version)) and _allows(wanted, parts)]
     return max(allowed)[1] if allowed else None
 
 

@@ -21,7 +21,13 @@ from playwright.sync_api import Browser, BrowserContext, CDPSession, ConsoleMess
 from playwright.sync_api import Error as PlaywrightError
 
 from lambda_handler.compile.script_scope import FAILURE_LABEL
-from lambda_handler.errors import BrowserFailed, GpuNotSoftware, PageAssetMissing, PageNotReady, PageScriptFailed
+from lambda_handler.errors import (
+    BrowserFailed,
+    GpuNotSoftware,
+    PageAssetMissing,
+    PageNotReady,
+    PageScriptFailed,
+)
 
 ORIGIN = "https://composition.local"
 PAGE_TIMEOUT_VARIABLE = "HYPERFRAMES_PAGE_TIMEOUT"

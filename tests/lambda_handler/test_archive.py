@@ -101,9 +101,7 @@ def test_a_damaged_archive_is_refused(packed: Callable[..., Path], tmp_path: Pat
     """One wrong byte in the compressed data, or in the checksum after it."""
     whole = _whole(packed)
     for place in (1, len(whole) // 2, len(whole) - 6):
-        (tmp_path / "bad.tar.gz").write_bytes(
-            whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
-        )
+        (tmp_path / "bad.tar.gz").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         with pytest.raises(ProjectArchiveInvalid):
             unpack_project(tmp_path / "bad.tar.gz", tmp_path / f"out{place}", name="it")
 
@@ -197,9 +195,7 @@ def test_a_link_that_leaves_the_project_is_left_out(tmp_path: Path) -> None:
 def test_a_digest_changes_with_every_name_and_byte(tmp_path: Path) -> None:
     """And with nothing else; a file's end is not mistaken for another's beginning."""
     digests = set()
-    for number, files in enumerate(
-        ({"a": "1"}, {"a": "2"}, {"b": "1"}, {"a": "1", "b": ""}, {"a": "", "b": "1"})
-    ):
+    for number, files in enumerate(({"a": "1"}, {"a": "2"}, {"b": "1"}, {"a": "1", "b": ""}, {"a": "", "b": "1"})):
         folder = tmp_path / str(number)
         folder.mkdir()
         for name, text in files.items():

@@ -51,9 +51,7 @@ REFERENCE_CONFIG = {
 }
 
 
-@pytest.mark.parametrize(
-    ("event", "kind"), [(PLAN, PlanEvent), (CHUNK, RenderChunkEvent), (ASSEMBLE, AssembleEvent)]
-)
+@pytest.mark.parametrize(("event", "kind"), [(PLAN, PlanEvent), (CHUNK, RenderChunkEvent), (ASSEMBLE, AssembleEvent)])
 def test_each_action_has_an_event_that_goes_back_to_the_same_wire(event: dict[str, Any], kind: type) -> None:
     """Field names on the wire are the reference's, in both directions."""
     asked = parse(event)
@@ -146,9 +144,7 @@ def test_every_wrong_field_is_named_at_once() -> None:
     assert all(name in caught.value.summary for name in ("fps: ", "widht: unknown field", "quality: "))
 
 
-@pytest.mark.parametrize(
-    "config", [{"format": "webm"}, {"format": "gif"}, {"format": "mov", "codec": "prores"}]
-)
+@pytest.mark.parametrize("config", [{"format": "webm"}, {"format": "gif"}, {"format": "mov", "codec": "prores"}])
 def test_other_formats_are_refused_with_the_references_code(config: dict[str, str]) -> None:
     """Chunks of them could not be joined by stream copy."""
     with pytest.raises(FormatNotSupported) as caught:

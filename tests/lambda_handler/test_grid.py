@@ -33,9 +33,7 @@ NTSC = Fraction(30000, 1001)
         (86_400, Fraction(1), 86_400),
     ],
 )
-def test_a_last_moment_gets_a_frame_unless_it_is_a_rounding_error(
-    duration: float, fps: Fraction, frames: int
-) -> None:
+def test_a_last_moment_gets_a_frame_unless_it_is_a_rounding_error(duration: float, fps: Fraction, frames: int) -> None:
     """Within 0.001 frame of a whole number it is that number, else the next."""
     assert total_frames(duration, fps) == frames
 
@@ -66,9 +64,7 @@ TARGETS = (None, 1, 9, 90, 3600)
 MOST = (1, 2, 3, 8, 16, 256)
 
 
-@pytest.mark.parametrize(
-    "frames", [1, 2, 9, 10, 11, 59, 100, 101, 240, 299, 300, 301, 7919, 86_400, 1_000_000]
-)
+@pytest.mark.parametrize("frames", [1, 2, 9, 10, 11, 59, 100, 101, 240, 299, 300, 301, 7919, 86_400, 1_000_000])
 def test_chunks_cover_every_frame_once_and_are_never_too_many(frames: int) -> None:
     """For every combination of the parameters: in order, without gap or overlap, none empty."""
     for size, target, most in itertools.product(SIZES, TARGETS, MOST):

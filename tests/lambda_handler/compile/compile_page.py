@@ -70,8 +70,6 @@ def localised(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     network = Internet(internet or {})
-    document = parse(
-        f"<!doctype html><html><head></head><body>{html}</body></html>" if "<html" not in html else html
-    )
+    document = parse(f"<!doctype html><html><head></head><body>{html}</body></html>" if "<html" not in html else html)
     result = localise(document, project=project, node_modules=node_modules(), fetch=network)
     return Page(serialise(document), result, network.asked)

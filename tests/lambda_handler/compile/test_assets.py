@@ -16,9 +16,7 @@ THREE = "https://cdn.jsdelivr.net/npm/three@0.184.0/"
 
 def test_a_library_comes_out_of_the_bundle(tmp_path: Path) -> None:
     """The network is not asked; what guarded the CDN's copy goes."""
-    page = localised(
-        f'<script src="{GSAP}" integrity="sha384-x" crossorigin="anonymous" defer></script>', tmp_path
-    )
+    page = localised(f'<script src="{GSAP}" integrity="sha384-x" crossorigin="anonymous" defer></script>', tmp_path)
     assert '<script src="/_hf/lib/gsap@3.14.2/dist/gsap.min.js" defer></script>' in page.html
     assert page.libraries == {"gsap@3.14.2/dist/gsap.min.js"}
     assert page.asked == []
@@ -126,9 +124,7 @@ def test_a_remote_style_sheet_is_followed(tmp_path: Path) -> None:
 
 def test_a_packages_style_sheet_brings_its_pictures(tmp_path: Path) -> None:
     """They lie where its relative URLs look for them."""
-    page = localised(
-        '<link rel="stylesheet" href="https://unpkg.com/leaflet@1.9.4/dist/leaflet.css">', tmp_path
-    )
+    page = localised('<link rel="stylesheet" href="https://unpkg.com/leaflet@1.9.4/dist/leaflet.css">', tmp_path)
     assert {"leaflet@1.9.4/dist/leaflet.css", "leaflet@1.9.4/dist/images/layers.png"} <= page.libraries
 
 
@@ -158,8 +154,7 @@ def test_modules_are_followed_through_the_import_map(tmp_path: Path) -> None:
     """Addons, what they import, and the parts a build consists of."""
     names = {"three": f"{THREE}build/three.module.js", "three/addons/": f"{THREE}examples/jsm/"}
     page = localised(
-        f'<script type="importmap">{json.dumps({"imports": names})}</script>'
-        '<script type="module" src="m.js"></script>',
+        f'<script type="importmap">{json.dumps({"imports": names})}</script><script type="module" src="m.js"></script>',
         tmp_path,
         files={"m.js": "import { EffectComposer } from 'three/addons/postprocessing/EffectComposer.js'"},
     )

@@ -47,6 +47,4 @@ def test_a_url_may_hold_anything() -> None:
 
 def test_a_data_url_is_one_url() -> None:
     """With its commas, semicolons and hashes."""
-    assert urls_in_css("a{b:url(data:image/svg+xml;utf8,%3Csvg%3E#x)}") == [
-        "data:image/svg+xml;utf8,%3Csvg%3E#x"
-    ]
+    assert urls_in_css("a{b:url(data:image/svg+xml;utf8,%3Csvg%3E#x)}") == ["data:image/svg+xml;utf8,%3Csvg%3E#x"]

@@ -84,9 +84,7 @@ def test_an_element_is_described_by_what_tells_it_from_others() -> None:
 
 def test_a_large_page_is_read_and_written_in_good_time() -> None:
     """200 KB; a factor of ten above what it takes on a slow machine."""
-    rows = "".join(
-        f'<div data-start="{n}"><span>hello &amp; {n}</span><p>text</p></div>\n' for n in range(3000)
-    )
+    rows = "".join(f'<div data-start="{n}"><span>hello &amp; {n}</span><p>text</p></div>\n' for n in range(3000))
     began = time.monotonic()
     document = dom.parse(rows)
     assert len(dom.select(document, "div[data-start] > span")) == 3000

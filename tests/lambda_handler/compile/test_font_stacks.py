@@ -31,9 +31,7 @@ def test_every_stack_is_read(css: str, stacks: list[tuple[str | Reference, ...]]
 
 def test_a_face_with_a_file_is_the_authors() -> None:
     """One that only names fonts of the author's machine is none."""
-    css = (
-        "@font-face { font-family: Mine; src: url(m.woff2) } @font-face { font-family: Not; src: local('N') }"
-    )
+    css = "@font-face { font-family: Mine; src: url(m.woff2) } @font-face { font-family: Not; src: local('N') }"
     _, use = read_fonts(css)
     assert use.authored == {"mine"}
     assert use.stacks == []

@@ -35,9 +35,7 @@ def faces(page: Page) -> dict[str, set[str]]:
 @pytest.mark.parametrize("family", [" ".join(name.split()) for name in LINKED.split(",")])
 def test_a_google_font_in_use_is_bundled(tmp_path: Path, family: str) -> None:
     """Its link is replaced by rules under the family's name, and the network is not asked."""
-    page = localised(
-        f'<link href="{LINK}{family.replace(" ", "+")}:wght@400;700" rel="stylesheet">', tmp_path
-    )
+    page = localised(f'<link href="{LINK}{family.replace(" ", "+")}:wght@400;700" rel="stylesheet">', tmp_path)
     assert faces(page)[family]
     assert "googleapis" not in page.html
     assert page.asked == []

@@ -18,9 +18,7 @@ def test_a_medium_is_named_by_its_id_made_unique() -> None:
 
 def test_a_medium_without_an_id_is_numbered() -> None:
     """By its kind; an image without a source is none."""
-    html = (
-        '<video></video><video id="hf-video-1"></video><video></video><audio></audio><img><img src="a.png">'
-    )
+    html = '<video></video><video id="hf-video-1"></video><video></video><audio></audio><img><img src="a.png">'
     assert _ids(html) == ["hf-video-0", "hf-video-1", "hf-video-2", "hf-audio-0", "hf-img-0"]
 
 
@@ -39,8 +37,7 @@ def test_names_stay_when_the_page_is_compiled_again() -> None:
 def test_attributes_that_would_keep_media_from_loading_go() -> None:
     """Media are served from where the page is, and are never played."""
     document = parse(
-        '<video crossorigin preload="NONE"></video><img crossorigin="anonymous" src="a.png">'
-        '<audio preload="auto">'
+        '<video crossorigin preload="NONE"></video><img crossorigin="anonymous" src="a.png"><audio preload="auto">'
     )
     video, image, audio = assign_media_ids(document)
     assert set(video.attrs) | set(image.attrs) == {"src", "data-hf-render-id"}

@@ -41,8 +41,7 @@ def test_only_the_specifier_changes() -> None:
 def test_a_classic_script_has_dynamic_imports_only() -> None:
     """`import … from` would be an error in it, so what looks like one is text."""
     assert (
-        rewrite_imports("import a from 'a'\nimport('b')", str.upper, static=False)
-        == "import a from 'a'\nimport('B')"
+        rewrite_imports("import a from 'a'\nimport('b')", str.upper, static=False) == "import a from 'a'\nimport('B')"
     )
 
 

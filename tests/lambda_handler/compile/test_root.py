@@ -32,10 +32,7 @@ def test_a_page_without_a_composition_is_refused() -> None:
 def test_size_duration_and_rate_are_read() -> None:
     """The rate as it is written: it is advice."""
     root = resolve_root(
-        parse(
-            '<p data-composition-id="a" data-width=" 640 " data-height="360" data-duration="2.5"'
-            ' data-fps=" 25 ">'
-        )
+        parse('<p data-composition-id="a" data-width=" 640 " data-height="360" data-duration="2.5" data-fps=" 25 ">')
     )
     assert (root.width, root.height, root.duration, root.fps) == (640, 360, 2.5, "25")
     assert attribute(root.element, "data-width") == " 640 "
@@ -73,9 +70,7 @@ def test_the_second_name_of_the_duration_counts_where_the_first_is_absent() -> N
         ('data-duration="2s"', CompositionInvalid, 'data-duration="2s".*not a number'),
     ],
 )
-def test_an_impossible_value_is_refused_by_name(
-    attribute_text: str, error: type[RenderError], message: str
-) -> None:
+def test_an_impossible_value_is_refused_by_name(attribute_text: str, error: type[RenderError], message: str) -> None:
     """The attribute, its value, the element and the page."""
     with pytest.raises(error, match=message):
         resolve_root(parse(f'<p data-composition-id="a" {attribute_text}>'))

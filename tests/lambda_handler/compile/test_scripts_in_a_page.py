@@ -46,9 +46,7 @@ class Opened:
         flat = flatten(parse(PAGE.format(gsap=gsap, hosts=hosts) + head), files.get)
         apply_variables(flat.document, flat.scopes, {})
         page = self.browser.new_page()
-        page.on(
-            "console", lambda message: self.errors.append(message.text) if message.type == "error" else None
-        )
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         try:
             page.set_content(serialise(flat.document))
@@ -114,9 +112,7 @@ def test_each_instance_registers_and_animates_its_own_timeline(opened: Opened) -
 
 def test_an_instance_does_not_see_the_timeline_of_another(opened: Opened) -> None:
     """A script that registers once only must run for each instance."""
-    script = (
-        "window.__timelines ||= {}; if (!window.__timelines.card) window.__timelines.card = gsap.timeline();"
-    )
+    script = "window.__timelines ||= {}; if (!window.__timelines.card) window.__timelines.card = gsap.timeline();"
     ids = opened.run(script, "Object.keys(window.__timelines).sort()", hosts=HOST * 2)
     assert {"card__hf1", "card__hf2"} <= set(ids)
 

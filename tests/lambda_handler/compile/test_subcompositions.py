@@ -39,9 +39,7 @@ def _host(src: str, name: str | None = None, rest: str = "") -> str:
 
 def _page(*hosts: str, head: str = "") -> Document:
     inside = "".join(hosts)
-    return parse(
-        f'<html><head>{head}</head><body><div data-composition-id="main">{inside}</div></body></html>'
-    )
+    return parse(f'<html><head>{head}</head><body><div data-composition-id="main">{inside}</div></body></html>')
 
 
 def _flat(files: dict[str, str], *hosts: str, head: str = "") -> Flattened:
@@ -104,9 +102,7 @@ def test_a_file_without_a_template_brings_the_code_of_its_head() -> None:
         "<style>.h{}</style><script>inHead()</script><script src='lib.js'></script>"
     )
     whole = f'<html><head>{head}</head><body><div data-composition-id="a"><p></p></div></body></html>'
-    templated = (
-        f'<html><head>{head}</head><body><template><p data-composition-id="a"></p></template></body></html>'
-    )
+    templated = f'<html><head>{head}</head><body><template><p data-composition-id="a"></p></template></body></html>'
     flat = _flat({"a.html": whole}, _host("a.html", "a"))
     assert [attribute(link, "href") for link in select(flat.document, "link")] == ["f.css", "//a.b"]
     assert ".h{}" in text_of(_only(flat, "style"))
@@ -138,9 +134,7 @@ def test_external_scripts_are_loaded_once_in_order_before_inline_ones() -> None:
 def test_one_mount_keeps_its_id_and_several_are_numbered_in_document_order() -> None:
     """Also where they are mounted at different depths."""
     outer = f'<div data-composition-id="outer">{_host("card.html", "card")}</div>'
-    flat = _flat(
-        {"card.html": CARD, "outer.html": outer}, _host("outer.html", "outer"), _host("card.html", "card")
-    )
+    flat = _flat({"card.html": CARD, "outer.html": outer}, _host("outer.html", "outer"), _host("card.html", "card"))
     compositions = select(flat.document, "[data-composition-id]")
     ids = [attribute(element, "data-composition-id") for element in compositions]
     assert ids == ["main", "outer", "card__hf1", "card__hf2"]
@@ -160,10 +154,7 @@ def test_one_mount_keeps_its_id_and_several_are_numbered_in_document_order() -> 
 def test_an_id_that_the_page_uses_itself_is_not_taken() -> None:
     """Two compositions under one id would share a timeline."""
     flat = _flat({"card.html": CARD.replace('"card"', '"main"')}, _host("card.html", "main"))
-    ids = [
-        attribute(element, "data-composition-id")
-        for element in select(flat.document, "[data-composition-id]")
-    ]
+    ids = [attribute(element, "data-composition-id") for element in select(flat.document, "[data-composition-id]")]
     assert ids == ["main", "main__hf1"]
 
 
@@ -202,17 +193,13 @@ def test_nesting_without_an_end_is_refused() -> None:
         number = int(path.removesuffix(".html"))
         return f'<div data-composition-id="a{number}">{_host(f"{number + 1}.html")}</div>'
 
-    with pytest.raises(
-        CompositionInvalid, match=r"more than 20 deep: index\.html -> 1\.html -> .* -> 21\.html"
-    ):
+    with pytest.raises(CompositionInvalid, match=r"more than 20 deep: index\.html -> 1\.html -> .* -> 21\.html"):
         flatten(_page(_host("1.html")), endless)
 
 
 def test_a_page_that_multiplies_is_refused() -> None:
     """Ten files that each mount the next one ten times are ten billion."""
-    twice = {
-        f"{n}.html": f'<p data-composition-id="a{n}">{_host(f"{n + 1}.html") * 10}</p>' for n in range(9)
-    }
+    twice = {f"{n}.html": f'<p data-composition-id="a{n}">{_host(f"{n + 1}.html") * 10}</p>' for n in range(9)}
     files = {name: text.replace("<p ", "<div ").replace("</p>", "</div>") for name, text in twice.items()}
     files["9.html"] = '<p data-composition-id="z"></p>'
     with pytest.raises(PlanTooLarge, match=f"more than {MAX_MOUNTS} compositions"):
@@ -256,9 +243,7 @@ def test_a_file_outside_the_project_is_refused() -> None:
 
 def test_a_host_within_a_replaced_host_is_gone() -> None:
     """The content takes the place of what the host held."""
-    inside = (
-        f'<div data-composition-id="card" data-composition-src="card.html">{_host("no.html", "no")}</div>'
-    )
+    inside = f'<div data-composition-id="card" data-composition-src="card.html">{_host("no.html", "no")}</div>'
     assert _flat({"card.html": CARD}, inside).files == ("card.html",)
 
 
@@ -291,14 +276,10 @@ def test_assets_of_a_mounted_file_are_found_from_the_page() -> None:
         'style="background:url(near.png)"><img src="../c.png"></div>'
         '<script src="near.js"></script></template>'
     )
-    flat = flatten(
-        _page(_host("x/a.html", "a")), {"x/a.html": text}.get, {"x/near.png", "x/near.js"}.__contains__
-    )
+    flat = flatten(_page(_host("x/a.html", "a")), {"x/a.html": text}.get, {"x/near.png", "x/near.js"}.__contains__)
     assert 'url("b.png")' in text_of(_only(flat, "style"))
     assert attribute(_only(flat, "img"), "src") == "c.png"
-    assert (attribute(_only(flat, "[data-hf-inner-root]"), "style") or "").startswith(
-        'background:url("x/near.png")'
-    )
+    assert (attribute(_only(flat, "[data-hf-inner-root]"), "style") or "").startswith('background:url("x/near.png")')
     assert attribute(_only(flat, "script[src]"), "src") == "x/near.js"
 
 
@@ -310,9 +291,7 @@ def test_variables_are_defaults_under_the_hosts_values() -> None:
     (scope,) = flat.scopes
     assert scope.values == {"a": 1, "b": 2, "d": 4}
     assert [declaration.id for declaration in scope.declarations] == ["a", "b", "b", "c"]
-    with pytest.raises(
-        VariablesInvalid, match=r"data-variable-values of .* in index\.html is not valid JSON"
-    ):
+    with pytest.raises(VariablesInvalid, match=r"data-variable-values of .* in index\.html is not valid JSON"):
         _flat({"x.html": text}, _host("x.html", "x", 'data-variable-values="{"'))
 
 
@@ -330,7 +309,5 @@ def test_data_and_modules_keep_their_kind() -> None:
 
 def test_a_style_for_some_media_stays_one() -> None:
     """Its attribute goes with it."""
-    flat = _flat(
-        {"a.html": '<p data-composition-id="a"><style media="print">b{}</style></p>'}, _host("a.html", "a")
-    )
+    flat = _flat({"a.html": '<p data-composition-id="a"><style media="print">b{}</style></p>'}, _host("a.html", "a"))
     assert attribute(_only(flat, "head > style"), "media") == "print"

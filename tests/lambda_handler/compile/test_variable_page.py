@@ -62,8 +62,7 @@ def test_overrides_reach_the_page_and_every_scope_that_knows_them() -> None:
     """In tables and style sheet, even where an authored style defines the property."""
     written = _applied(overrides={"text": "new", "accent": "gold"})
     assert (
-        'window.__hfVariables = Object.assign({}, window.__hfVariables, {"text": "new", "accent": "gold"});'
-        in written
+        'window.__hfVariables = Object.assign({}, window.__hfVariables, {"text": "new", "accent": "gold"});' in written
     )
     assert written.count('"text": "new"') == 3
     assert ":root {\n  --accent: gold;\n}" in written
