@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import signal
@@ -115,21 +116,23 @@ def connected(api_url: str, *, quiet: bool) -> Iterator[None]:
 
     What it logs goes to the API all the same.
     """
-    from prefect.settings import (  # noqa: PLC0415 - prefect takes 2 s to import
-        PREFECT_API_URL,
-        PREFECT_LOGGING_LEVEL,
-        temporary_settings,
-    )
+    from prefect.logging.configuration import setup_logging  # noqa: PLC0415 - prefect takes 2 s to import
+    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415 - see above
 
-    if quiet:
-        # logging.yml of prefect reads it; the level of the API's handler is another one.
-        os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "60"
-    with temporary_settings({PREFECT_API_URL: api_url, PREFECT_LOGGING_LEVEL: "INFO"}):
+    with temporary_settings({PREFECT_API_URL: api_url}):
+        setup_logging()
         if quiet:
-            from prefect.logging.configuration import setup_logging  # noqa: PLC0415 - see above
-
-            setup_logging(incremental=False)
+            _silence_console()
         yield
+
+
+def _silence_console() -> None:
+    from prefect.logging.handlers import PrefectConsoleHandler  # noqa: PLC0415 - prefect takes 2 s to import
+
+    loggers = [logging.getLogger(), *map(logging.getLogger, logging.root.manager.loggerDict)]
+    for handler in {handler for logger in loggers for handler in logger.handlers}:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.setLevel(logging.CRITICAL + 1)
 
 
 def state_folder() -> Path:

@@ -17,7 +17,6 @@ from lambda_handler.errors import ChunkInvalid, EncoderInterrupted, InvalidConfi
 from lambda_handler.events import AssembleEvent, AssembleResult
 from lambda_handler.manifest import Manifest, load_checked
 from lambda_handler.media import Packet, VideoStream, video_stream
-from lambda_handler.plan import producer_version
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.site import TRANSFERS
 
@@ -136,6 +135,6 @@ def _report(event: AssembleEvent, manifest: Manifest, video: Path, chunks: list[
         ],
         "seamsChecked": len(chunks) - 1,
         "warnings": manifest.warnings,
-        "producerVersion": producer_version(),
+        "producerVersion": manifest.tools.producer,
         "finishedAt": datetime.now(UTC).isoformat(timespec="seconds"),
     }

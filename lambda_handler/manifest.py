@@ -43,7 +43,9 @@ class Artifact(_Frozen):
 
 
 class Tools(_Frozen):
-    """What draws and encodes: sha256 of the executables, version and sha256 of the page runtime."""
+    """What draws and encodes: the worker's own version, sha256 of the executables and of the page runtime."""
+
+    producer: str
 
     chromium: str
     chromium_arguments: tuple[str, ...]

@@ -57,7 +57,7 @@ def plan(event: PlanEvent) -> PlanResult:
         has_audio=False,
         audio_s3_uri=None,
         ffmpeg_version=manifest.tools.ffmpeg_version,
-        producer_version=producer_version(),
+        producer_version=manifest.tools.producer,
         duration_ms=round((time.monotonic() - started) * 1000),
     )
 
@@ -146,6 +146,7 @@ def tools(width: int, height: int) -> Tools:
     """What this worker would render a `width` x `height` px composition with."""
     ffmpeg = toolchain.ffmpeg()
     return Tools(
+        producer=producer_version(),
         chromium=toolchain.chromium().identity,
         chromium_arguments=arguments(width, height),
         ffmpeg=ffmpeg.identity,

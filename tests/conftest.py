@@ -1,7 +1,9 @@
-"""Small projects and places for renders: real files below the test's own folder."""
+"""Small projects and places for renders: real files below the test's own folder, a real S3 server."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,10 @@ import pytest
 from moto.server import ThreadedMotoServer
 from rendering import Project, Render, page
 
+from flows.prefect_server import PrefectApi, connected, ensure_api, stop_server
 from lambda_handler.storage import BUCKET_VARIABLE, ROOTS_VARIABLE, file_uri
+
+CONFIG = {"fps": 30, "chunkSize": 10}
 
 
 @pytest.fixture
@@ -71,3 +76,61 @@ def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setenv(variable, value)
     boto3.client("s3").create_bucket(Bucket=name)
     return name
+
+
+def _at(place: Path) -> Render:
+    return Render(file_uri(place / "project"), file_uri(place / "render"), CONFIG)
+
+
+@pytest.fixture(scope="session")
+def rendered_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a project, its render as it was planned ("planned"), and with all its chunks ("render")."""
+    place = tmp_path_factory.mktemp("rendered")
+    (place / "project").mkdir()
+    (place / "project" / "index.html").write_text(page())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ROOTS_VARIABLE, str(place))
+        render = _at(place)
+        render.plan()
+        shutil.copytree(place / "render", place / "planned")
+        render.chunks()
+    return place
+
+
+def _copied(once: Path, place: Path, which: str) -> Render:
+    shutil.copytree(once / "project", place / "project")
+    shutil.copytree(once / which, place / "render")
+    render = _at(place)
+    render.plan()
+    return render
+
+
+@pytest.fixture
+def planned(rendered_once: Path, roots: Path) -> Render:
+    """A planned render of 30 frames in three chunks: a box that moves."""
+    return _copied(rendered_once, roots, "planned")
+
+
+@pytest.fixture
+def rendered(rendered_once: Path, roots: Path) -> Render:
+    """The same with all its chunks."""
+    return _copied(rendered_once, roots, "render")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectApi]:
+    """The background server, with a state folder of the tests' own, stopped at the end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HYPERFRAMES_STATE", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
+        for name in [name for name in os.environ if name.startswith("PREFECT_API")]:
+            patch.delenv(name)
+        yield ensure_api()
+        stop_server()
+
+
+@pytest.fixture
+def api(server: PrefectApi) -> Iterator[PrefectApi]:
+    """Flows of the test report to the server."""
+    with connected(server.api_url, quiet=True):
+        yield server

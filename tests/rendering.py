@@ -19,6 +19,9 @@ MOVING = BOX + (
     "<script>addEventListener('hf-seek', ({detail}) => {"
     "document.getElementById('box').style.left = `${Math.round(detail.time * 200)}px`; });</script>"
 )
+RESTLESS = MOVING.replace("detail.time * 200", "detail.time * 200 % 280")
+"""Moves in every frame, however long the video is."""
+
 Project = Callable[..., Path]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import mimetypes
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -200,6 +201,13 @@ def _page(context: BrowserContext, site: Mapping[str, Path], init_script: str, p
     context.route("**/*", answer)
     context.add_init_script(init_script)
     page = context.new_page()
-    page.on("pageerror", lambda error: problems.scripts.append(str(error).splitlines()[0]))
+    page.on("pageerror", lambda error: problems.scripts.append(_thrown(error)))
     page.on("console", hear)
     return page
+
+
+def _thrown(error: PlaywrightError) -> str:
+    """What was thrown, and the file and line where the page's own files have a part in it."""
+    place = re.search(rf"{ORIGIN}/([^\s)]+?:\d+):\d+", error.stack or "")
+    message = error.message.splitlines()[0] if error.message else "an error without a message"
+    return f"{message} ({place[1]})" if place else message

@@ -131,7 +131,7 @@ def test_a_project_without_an_entry_page_is_refused(roots: Path, project: Projec
     """The message says which file is looked for."""
     folder = project()
     (folder / "index.html").rename(folder / "main.html")
-    assert "index.html" in _refusedx)
+    assert "index.html" in _refused(Render(file_uri(folder), file_uri(roots / "render")), CompositionNotFound)
 
 
 @pytest.mark.parametrize("name", ["nothing", "nothing.tar.gz"])
