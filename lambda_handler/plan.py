@@ -25,10 +25,10 @@ from lambda_handler.render_folder import RenderFolder
 from lambda_handler.site import INIT_SCRIPT, publish, stage
 
 DEFAULT_FPS = "30"
-# A chunk is worth its start (a browser, a page: about a second) when it has ten times that to do.
-CHUNK_WORK_SECONDS = 10
+# A chunk is worth its start (a browser, a page: about a second) when it has several times that to do.
+CHUNK_WORK_SECONDS = 12
 # Measured times are rounded up to these (ms per frame), so that the same project is cut the same way every time.
-COST_CLASSES = (30, 120, 480, 1920, 7680)
+COST_CLASSES = (40, 160, 640, 2560, 10_240)
 
 
 def plan(event: PlanEvent) -> PlanResult:

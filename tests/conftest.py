@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,6 +13,9 @@ from uuid import uuid4
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
+from prefect.utilities.asyncutils import run_coro_as_sync
 from rendering import Project, Render, page
 
 from flows.prefect_server import PrefectApi, connected, ensure_api, stop_server
@@ -126,6 +130,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectApi]:
         for name in [name for name in os.environ if name.startswith("PREFECT_API")]:
             patch.delenv(name)
         yield ensure_api()
+        _drain()
         stop_server()
 
 
@@ -134,3 +139,14 @@ def api(server: PrefectApi) -> Iterator[PrefectApi]:
     """Flows of the test report to the server."""
     with connected(server.api_url, quiet=True):
         yield server
+
+
+def _drain() -> None:
+    """Has Prefect send what it still holds: with the server gone, the process would wait a minute for it at exit."""
+
+    async def drained() -> None:
+        for waiting in (APILogWorker.drain_all(), EventsWorker.drain_all()):
+            if inspect.isawaitable(waiting):
+                await waiting
+
+    run_coro_as_sync(drained())

@@ -99,6 +99,7 @@ class Render:
 def pixels(video: Path, width: int = WIDTH, height: int = HEIGHT) -> list[bytes]:
     """The decoded frames of a video, RGB, 3 bytes a pixel."""
     command = [str(toolchain.ffmpeg().executable), "-v", "error", "-i", str(video)]
+    command += ["-vf", "scale=flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"]
     command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
     data = subprocess.run(command, capture_output=True, check=True).stdout
     size = width * height * 3

@@ -111,7 +111,7 @@ def test_an_event_for_another_plan_is_refused(rendered: Render) -> None:
 
 def test_a_video_may_not_be_put_outside_the_roots(rendered: Render) -> None:
     """Refused before the chunks are fetched."""
-    with pytest.raises(RuntimeError, match="file:///etc/video.mp4") as caught:
+    with pytest.raises(RuntimeError, match=r"file:///etc/video\.mp4") as caught:
         rendered.assemble(_uris(rendered), OutputS3Uri="file:///etc/video.mp4")
     assert type(caught.value).__name__ == "S3_URI_NOT_ALLOWED"
 

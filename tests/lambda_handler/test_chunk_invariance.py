@@ -1,0 +1,156 @@
+"""The same frame is the same picture, to the bit, however the video is cut and whatever was drawn before."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from rendering import GSAP, page
+
+from lambda_handler import toolchain
+from lambda_handler.browser import launched
+from lambda_handler.capture import frames
+from lambda_handler.compile.fetch import Network
+from lambda_handler.compile.page import CompiledPage, compile_page, init_script
+from lambda_handler.grid import FrameRange, frame_time, total_frames
+from lambda_handler.page.session import CompositionPage, opened
+from lambda_handler.site import stage
+from lambda_handler.toolchain import CHECKOUT
+
+FPS = Fraction(30)
+QUALITY = 95
+EXAMPLES = ("quarterly-metrics", "product-teaser", "orbit")
+WINDOW = 5
+
+
+@cache
+def _compiled(project: Path) -> CompiledPage:
+    return compile_page(
+        project,
+        "index.html",
+        {},
+        node_modules=toolchain.node_modules(),
+        runtime=toolchain.page_runtime().script,
+        fetch=Network(),
+    )
+
+
+@contextmanager
+def _pages(project: Path, count: int) -> Iterator[list[CompositionPage]]:
+    """Pages at the project's composition, each in a context of its own, none moved yet."""
+    compiled = _compiled(project)
+    size = {"width": compiled.width, "height": compiled.height}
+    script = init_script(float(FPS))
+    with TemporaryDirectory() as scratch, launched(toolchain.chromium(), **size) as browser:
+        site = stage(compiled.files, Path(scratch))
+        open_pages = [opened(browser, site, script, **size, fps=float(FPS)) for _ in range(count)]
+        ready = []
+        for each in open_pages:
+            composition = each.__enter__()
+            composition.make_ready(())
+            ready.append(composition)
+        yield ready
+        for each in open_pages:
+            each.__exit__(None, None, None)
+
+
+def _in_order(composition: CompositionPage, which: FrameRange) -> dict[int, bytes]:
+    return {frame.index: frame.jpeg for frame in frames(composition, which, FPS, QUALITY)}
+
+
+def _jumping(composition: CompositionPage, order: Sequence[int]) -> dict[int, bytes]:
+    pictures = {}
+    for index in order:
+        composition.seek(frame_time(index, FPS))
+        pictures[index] = composition.jpeg(QUALITY)
+    return pictures
+
+
+def _differing(one: dict[int, bytes], other: dict[int, bytes]) -> list[int]:
+    return sorted(index for index in one.keys() & other.keys() if one[index] != other[index])
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_examples_frames_do_not_depend_on_what_was_drawn_before(example: str) -> None:
+    """A run into a window, a fresh page that begins there, and frames visited in any order give the same bytes."""
+    project = CHECKOUT / "examples" / example
+    duration = _compiled(project).duration
+    assert duration is not None
+    total = total_frames(duration, FPS)
+    starts = (total // 7, total // 2 - 2, total - WINDOW)
+    windows = [FrameRange(start, start + WINDOW) for start in starts]
+    with _pages(project, 3) as (chunked, jumping, late):
+        expected: dict[int, bytes] = {}
+        for window in windows:
+            expected |= _in_order(chunked, window)
+        order = [index for window in windows for index in range(window.start, window.end)]
+        random.Random(7).shuffle(order)  # noqa: S311 - any order
+        assert _differing(expected, _jumping(jumping, order)) == []
+        # From the end back into the middle, and to the very beginning.
+        back = {**_in_order(late, windows[2]), **_in_order(late, windows[1]), **_in_order(late, windows[0])}
+        assert _differing(expected, back) == []
+        assert len(set(expected.values())) > WINDOW, "windows in which nothing moves prove nothing"
+
+
+TINY = (
+    f'<script src="{GSAP}"></script>'
+    "<style>@keyframes turn { to { transform: rotate(200deg) } }"
+    ".t { position: absolute; left: 40px; top: 30px; width: 60px; height: 60px; background: #27c;"
+    "animation: turn 0.8s linear both }"
+    ".g { position: absolute; left: 150px; top: 60px; font: 32px Inter; color: #111; opacity: 0 }"
+    ".s { position: absolute; left: 200px; top: 20px; width: 50px; height: 50px; border-radius: 25px;"
+    "background: linear-gradient(45deg, #e33, #3e3) }</style>"
+    '<div class="t" data-start="0"></div><div class="g">Fade in</div><div class="s"></div>'
+    '<canvas id="noise" width="32" height="32" style="position:absolute;right:0;bottom:0"></canvas>'
+    "<script>const tl = gsap.timeline({paused: true});"
+    "tl.to('.g', {opacity: 1, duration: 0.3}, 0.1).to('.g', {opacity: 0.3, y: 20, duration: 0.3}, 0.5);"
+    "tl.to('.s', {scale: 1.8, x: -30, duration: 0.7, ease: 'power2.inOut'}, 0.1);"
+    "window.__timelines = {main: tl};"
+    "const context = document.getElementById('noise').getContext('2d');"
+    "const draw = () => { for (let i = 0; i < 1024; i++) {"
+    "context.fillStyle = Math.random() < 0.5 ? '#000' : '#fff'; context.fillRect(i % 32, i >> 5, 1, 1) }"
+    "requestAnimationFrame(draw) }; draw();</script>"
+)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """CSS animation, GSAP tweens over each other, text, random noise: 24 frames."""
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "index.html").write_text(page(TINY, duration="0.8", no_timeline=""))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def in_one_piece(tiny: Path) -> dict[int, bytes]:
+    """All frames of it, from the first to the last."""
+    with _pages(tiny, 1) as (composition,):
+        return _in_order(composition, FrameRange(0, 24))
+
+
+@pytest.mark.parametrize("chunks", [2, 4, 8])
+def test_every_cut_gives_the_same_frames(tiny: Path, in_one_piece: dict[int, bytes], chunks: int) -> None:
+    """Each chunk on a page of its own, as its worker has it."""
+    length = 24 // chunks
+    pictures: dict[int, bytes] = {}
+    with _pages(tiny, chunks) as pages:
+        for number, composition in enumerate(pages):
+            pictures |= _in_order(composition, FrameRange(number * length, (number + 1) * length))
+    assert sorted(pictures) == list(range(24))
+    assert _differing(in_one_piece, pictures) == []
+
+
+def test_every_order_gives_the_same_frames(tiny: Path, in_one_piece: dict[int, bytes]) -> None:
+    """Backwards, shuffled, and each twice in a row."""
+    backwards = list(range(23, -1, -1))
+    shuffled = random.Random(3).sample(range(24), 24)  # noqa: S311 - any order
+    with _pages(tiny, 1) as (composition,):
+        for order in (backwards, shuffled, [index for index in shuffled for _ in range(2)]):
+            assert _differing(in_one_piece, _jumping(composition, order)) == []
+    assert len(set(in_one_piece.values())) == 24
