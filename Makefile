@@ -41,14 +41,14 @@ clean:
 		|| { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
 	@echo "Installing the Python packages…"
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 node_modules/.stamp: package-lock.json package.json .npmrc
 	@command -v npm >/dev/null || { echo "npm is missing; Node 20 or newer brings it"; exit 1; }
 	@echo "Installing the page packages…"
-	@npm ci --silent --no-progress
+	@npm ci --loglevel=error --no-progress >/dev/null
 	@touch $@
 
 # Unpacks Chromium, and checks everything that rendering needs.

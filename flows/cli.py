@@ -183,6 +183,8 @@ def _run(request: RenderRequest, stack: LocalStack, *, fresh: bool, console: Con
                 storage.delete(storage.join(folder, name))
     with console.status("Looking for Prefect…"):
         api = ensure_api()
+    if api.notice:
+        console.print(f"[yellow]notice[/yellow]  {_plain(api.notice)}")
     console.print(f"Prefect UI  {api.ui_url}" + ("  (started in the background)" if api.started else ""))
     with connected(api.api_url, quiet=True), storage.allowing(stack.roots):
         from flows.render import render as render_flow  # noqa: PLC0415 - after the API is known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from flows.prefect_server import server_status
+from flows.prefect_server import answers, configured_api, server_status
 from lambda_handler import toolchain
 from lambda_handler.browser import launched
 from lambda_handler.errors import FfmpegUnavailable, RenderError, StorageFull
@@ -38,7 +39,8 @@ def examine() -> list[Finding]:
         _found("Chromium", _chromium),
         _found("ffmpeg", _ffmpeg),
         Finding("Prefect", True, version("prefect")),
-        _prefect_server(),
+        _prefect_api(),
+        _aws(),
         _found("Render folders", lambda: _space(default_root())),
         _found("Scratch space", lambda: _space(Path(tempfile.gettempdir()))),
     ]
@@ -49,6 +51,8 @@ def _found(name: str, look: Callable[[], str]) -> Finding:
         return Finding(name, True, look())
     except RenderError as error:
         return Finding(name, False, error.summary, error.resolution)
+    except OSError as error:
+        return Finding(name, False, str(error), "Look at the path's permissions and the disk's free space.")
 
 
 def _runtime() -> str:
@@ -71,9 +75,23 @@ def _ffmpeg() -> str:
     return f"{ffmpeg.version}, {ffmpeg.executable}"
 
 
-def _prefect_server() -> Finding:
-    running = server_status()
-    return Finding("Prefect server", True, running.ui_url if running else "none in the background; started when needed")
+def _prefect_api() -> Finding:
+    """Which API a render would report to; nothing is started."""
+    configured = configured_api()
+    if configured and answers(configured.api_url):
+        return Finding("Prefect API", True, f"{configured.api_url}, configured")
+    ours = server_status()
+    found = f"{ours.api_url}, in the background" if ours else "none; one is started in the background when needed"
+    dead = f"{configured.api_url} (PREFECT_API_URL) does not answer; " if configured else ""
+    return Finding("Prefect API", True, dead + found)
+
+
+def _aws() -> Finding:
+    """Only a render in Lambda needs it. Looks for a sign of credentials, and asks nobody."""
+    signs = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+    named = next((name for name in signs if os.environ.get(name)), None)
+    file = Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or Path.home() / ".aws" / "credentials")
+    return Finding("AWS (optional)", True, named or (str(file) if file.exists() else "not configured"))
 
 
 def _space(folder: Path) -> str:

@@ -7,10 +7,10 @@ is started once, in the background, with a home of its own: the user's profiles 
 from __future__ import annotations
 
 import fcntl
+import http.client
 import json
 import logging
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,7 +20,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from lambda_handler.errors import MachineError
@@ -40,16 +40,18 @@ class PrefectServerFailed(MachineError):
 
 @dataclass(frozen=True)
 class PrefectApi:
-    """An API that answers. `ours`: it is the background server; `started`: just now."""
+    """An API that answers. `ours`: it is the background server; `started`: just now; `notice`: why not another."""
 
     api_url: str
     ours: bool
     started: bool
+    notice: str = field(default="", compare=False)
+    ui: str = field(default="", compare=False, repr=False)
 
     @property
     def ui_url(self) -> str:
-        """Where its UI is."""
-        return self.api_url.removesuffix("/").removesuffix("/api")
+        """Where its UI is: as configured (Prefect Cloud's has an address of its own), else beside the API."""
+        return self.ui or self.api_url.removesuffix("/").removesuffix("/api")
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class _Running:
 
     @property
     def alive(self) -> bool:
-        return self.born == _birth(self.pid)
+        return bool(self.born) and self.born == _birth(self.pid)
 
 
 def ensure_api() -> PrefectApi:
@@ -68,16 +70,18 @@ def ensure_api() -> PrefectApi:
 
     Raises PrefectServerFailed.
     """
-    configured = _configured()
-    if configured and answers(configured):
-        return PrefectApi(configured, ours=False, started=False)
+    configured, notice = configured_api(), ""
+    if configured and answers(configured.api_url):
+        return configured
+    if configured:
+        notice = f"{configured.api_url} (PREFECT_API_URL) does not answer; the background server is used instead."
     with _locked():
         running = _recorded()
         if running and answers(running.api_url):
-            return PrefectApi(running.api_url, ours=True, started=False)
+            return PrefectApi(running.api_url, ours=True, started=False, notice=notice)
         if running:
             _end(running)
-        return PrefectApi(_start().api_url, ours=True, started=True)
+        return PrefectApi(_start().api_url, ours=True, started=True, notice=notice)
 
 
 def server_status() -> PrefectApi | None:
@@ -100,13 +104,17 @@ def answers(api_url: str) -> bool:
     """Whether a Prefect API answers there within three seconds."""
     if not api_url.startswith(("http://", "https://")):
         return False
+    # This machine is not asked through a proxy, whatever http_proxy says.
+    proxies = [urllib.request.ProxyHandler({})] if _is_here(api_url) else []
+    asking = urllib.request.build_opener(*proxies)
     try:
-        with urllib.request.urlopen(f"{api_url.rstrip('/')}/health", timeout=HEALTH_SECONDS) as answer:  # noqa: S310
+        with asking.open(f"{api_url.rstrip('/')}/health", timeout=HEALTH_SECONDS) as answer:
             return bool(answer.status == 200)
     except urllib.error.HTTPError as error:
         # Prefect Cloud wants a key even for this; it is there.
         return error.code in (401, 403)
-    except OSError:
+    except (OSError, http.client.HTTPException, ValueError):
+        # Nothing there, something that does not speak HTTP, or no URL at all.
         return False
 
 
@@ -119,6 +127,9 @@ def connected(api_url: str, *, quiet: bool) -> Iterator[None]:
     from prefect.logging.configuration import setup_logging  # noqa: PLC0415 - prefect takes 2 s to import
     from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415 - see above
 
+    if _is_here(api_url) and HOST not in (unproxied := os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))):
+        # Prefect's client would ask this machine through http_proxy.
+        os.environ["no_proxy"] = f"{unproxied},{HOST}".strip(",")
     with temporary_settings({PREFECT_API_URL: api_url}):
         setup_logging()
         if quiet:
@@ -144,10 +155,17 @@ def state_folder() -> Path:
     return folder
 
 
-def _configured() -> str | None:
+def configured_api() -> PrefectApi | None:
+    """The API of the user's environment or profile, whether or not it answers."""
     from prefect.settings import get_current_settings  # noqa: PLC0415 - prefect takes 2 s to import
 
-    return get_current_settings().api.url
+    settings = get_current_settings()
+    url = settings.api.url
+    return PrefectApi(url, ours=False, started=False, ui=settings.ui_url or "") if url else None
+
+
+def _is_here(api_url: str) -> bool:
+    return api_url.startswith(f"http://{HOST}:")
 
 
 def _record_file() -> Path:
@@ -178,11 +196,20 @@ def _birth(pid: int) -> str:
         return ""
 
 
-def _start() -> _Running:
+def _start(tries: int = 3) -> _Running:
+    try:
+        return _started_on(_free_port())
+    except PrefectServerFailed as error:
+        # Between being found free and being bound, the port may go to another process.
+        if tries > 1 and "already in use" in error.summary:
+            return _start(tries - 1)
+        raise
+
+
+def _started_on(port: int) -> _Running:
     home = state_folder() / "prefect"
     home.mkdir(exist_ok=True)
     log = state_folder() / "server.log"
-    port = _free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment |= {
         "PREFECT_HOME": str(home),
@@ -190,13 +217,12 @@ def _start() -> _Running:
         "PREFECT_SERVER_API_HOST": HOST,
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "DO_NOT_TRACK": "1",
     }
-    prefect = Path(sys.executable).parent / "prefect"
-    command = [str(prefect) if prefect.exists() else shutil.which("prefect") or "prefect", "server", "start"]
     with log.open("w") as told:
         process = subprocess.Popen(
-            [*command, "--host", HOST, "--port", str(port)],
+            [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)],
             env=environment,
             cwd=home,
             stdin=subprocess.DEVNULL,

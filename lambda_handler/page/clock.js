@@ -166,13 +166,19 @@
       for (const clock of sameOriginFrames()) clock.animationFrame();
     },
 
-    // While the page loads: runs what is due at 0. With `polls`, a short timer that the page waits with runs too,
-    // without time moving; `any` runs the earliest, whatever its delay.
+    // While the page loads: runs what is due at 0. With `polls`, the short timers that the page waits with run too,
+    // without time moving; `any` runs the earliest of the long ones as well.
     async whileLoading({ polls = false, any = false } = {}) {
       await runTimersUntil(0);
       if (polls || any) {
-        const timer = earliest();
-        if (timer && (any || timer.wait <= POLLING_DELAY_MS)) fire(timer);
+        // Each once: time stands still, so one that sets itself again would otherwise stay the earliest for ever.
+        const waiting = Array.from(timers.values()).sort((a, b) => a.due - b.due || a.id - b.id);
+        const long = waiting.find((timer) => timer.wait > POLLING_DELAY_MS);
+        for (const timer of waiting)
+          if (timers.has(timer.id) && (timer.wait <= POLLING_DELAY_MS || (any && timer === long))) {
+            fire(timer);
+            await macrotask();
+          }
       }
       this.animationFrame();
       await macrotask();
