@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on sta
 
 def main() -> None:
     """The entry point: a RenderError becomes its message and exit status 1, never a traceback."""
+    # Before prefect is imported: rendering on one's own machine tells nobody.
+    os.environ.setdefault("DO_NOT_TRACK", "1")
     app()
 
 

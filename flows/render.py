@@ -59,11 +59,7 @@ def render(request: RenderRequest, stack: LocalStack | None = None) -> RenderOut
     folder = RenderFolder(render_folder(request, stack))
     with storage.allowing(stack.roots), invoking(stack):
         storage.delete(folder.cancel)
-        try:
-            return _rendered(request, stack, folder, started)
-        except (TerminationSignal, KeyboardInterrupt):
-            storage.write(folder.cancel, b"")
-            raise
+        return _rendered(request, stack, folder, started)
 
 
 def _rendered(request: RenderRequest, stack: LocalStack, folder: RenderFolder, started: float) -> RenderOutcome:
@@ -130,7 +126,12 @@ def _chunks(planned: PlanResult, stack: LocalStack, folder: RenderFolder) -> lis
     with runner:
         mapped = runner.map(render_chunk, {"group": groups(events), "stack": unmapped(stack)})
         futures = cast(Sequence[PrefectFuture[list[RenderChunkResult]]], mapped)
-        _watch(futures, folder, planned.total_frames)
+        try:
+            _watch(futures, folder, planned.total_frames)
+        except (TerminationSignal, KeyboardInterrupt):
+            # Before the runner waits for its threads: the workers stop between two frames.
+            storage.write(folder.cancel, b"")
+            raise
     failures = [error for future in futures if isinstance(error := _ending(future), BaseException)]
     if failures:
         raise _combined(failures, len(futures))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,32 @@ def test_a_flow_that_was_killed_renders_only_what_is_missing(
     told = json.loads(_run(*arguments).stdout)
     assert 1 <= found <= told["chunks_found"] < told["chunks"] == 4
     assert told["frames_captured"] == 90 * (4 - told["chunks_found"])
+
+
+def test_an_interrupted_render_stops_its_workers_and_can_be_resumed(
+    server: PrefectApi, project: Project, tmp_path: Path
+) -> None:
+    """Ctrl-C leaves a cancelled folder and no process behind; the next run finishes the render."""
+    arguments = _render(project(page(RESTLESS, duration="12")), tmp_path, "--chunk-size", "180", "--json")
+    first = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    folders = tmp_path / "root" / "renders"
+    while not list(folders.glob("*/progress/*.json")):
+        assert first.poll() is None
+        time.sleep(0.02)
+    first.send_signal(signal.SIGINT)
+    _, told = first.communicate()
+    assert first.returncode == 130
+    assert "Traceback" not in told
+    assert list(folders.glob("*/cancel"))
+    assert not _commands_about(tmp_path)
+    assert json.loads(_run(*arguments).stdout)["frames"] == 360
+
+
+def _commands_about(folder: Path) -> list[str]:
+    """The environments of running processes that name `folder`: workers have it among their roots."""
+    named = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if str(folder).encode() in environment.read_bytes():
+                named.append(environment.parent.name)
+    return named

@@ -126,7 +126,7 @@ def test_a_timer_loop_that_does_not_end_is_an_error(browser: Browser) -> None:
     page = context.new_page()
     page.goto("data:text/html,<script>const again = () => setTimeout(again, 0); again()</script>")
     page.evaluate("__hfClock.seekTo(1900)")
-    with pytest.raises(PlaywrightError, match="500 timers fell due .* a timer loop that does not end"):
+    with pytest.raises(PlaywrightError, match=r"500 timers fell due .* a timer loop that does not end"):
         page.evaluate("__hfClock.seekTo(5000)")
     context.close()
 

@@ -1,0 +1,222 @@
+"""Local workers: processes that play the roles, that may die, and that leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rendering import BOX, Project, page
+
+from lambda_handler.errors import (
+    ChunkIndexOutOfRange,
+    InvalidConfig,
+    ProjectNotFound,
+    RenderError,
+    UriNotAllowed,
+    WorkerLost,
+)
+from lambda_handler.storage import file_uri
+from tasks.invoke import LocalWorkers, invoker, invoking
+from tasks.stack import LocalStack
+
+Event = dict[str, Any]
+PATIENCE = 60.0
+
+
+def _children() -> dict[int, str]:
+    """All processes below this one: pid -> command line."""
+    parents: dict[int, tuple[int, str]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                command = (entry / "cmdline").read_text().replace("\0", " ")
+            except OSError:
+                continue
+            if state != "Z":
+                parents[int(entry.name)] = (int(parent), command)
+
+    def descends(pid: int) -> bool:
+        while pid in parents:
+            pid = parents[pid][0]
+            if pid == os.getpid():
+                return True
+        return False
+
+    return {pid: command for pid, (_, command) in parents.items() if descends(pid)}
+
+
+def _ended(pids: set[int]) -> bool:
+    """Whether none of the processes runs any more, wherever it hangs in the tree by now."""
+    for pid in pids:
+        try:
+            if (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                return False
+        except OSError:
+            continue
+    return True
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    """Waits for a condition that has to come true."""
+    for _ in range(int(PATIENCE * 50)):
+        if condition():
+            return
+        time.sleep(0.02)
+    pytest.fail("it did not happen")
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Iterator[LocalWorkers]:
+    """One worker process."""
+    made = LocalWorkers(LocalStack(root=tmp_path, processes=1))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def plan(tmp_path: Path, project: Project) -> Callable[..., Event]:
+    """The event that plans a page."""
+
+    def event(html: str | None = None, **config: Any) -> Event:
+        folder = project(html)
+        prefix = file_uri(tmp_path / "render")
+        return {
+            "Action": "plan",
+            "ProjectS3Uri": file_uri(folder),
+            "PlanOutputS3Prefix": prefix,
+            "Config": config,
+        }
+
+    return event
+
+
+def _chunk(planned: Event, index: int) -> Event:
+    names = ("PlanHash", "PlanV2ManifestS3Uri", "PlanV2ArtifactS3Prefix")
+    where = planned["PlanV2ManifestS3Uri"].removesuffix("plan/manifest.json") + "chunks"
+    told = {name: planned[name] for name in names}
+    return {"Action": "renderChunk", **told, "ChunkIndex": index, "ChunkOutputS3Prefix": where}
+
+
+SLOW = f"{BOX}<script>addEventListener('hf-seek', e => e.detail.waitUntil(__hfClock.pause(100)))</script>"
+
+
+def test_a_worker_plays_the_roles_one_event_after_another(workers: LocalWorkers, plan: Callable[..., Event]) -> None:
+    """In one process, which stays."""
+    planned = workers.invoke(plan(chunkSize=15))
+    processes = {pid for pid, command in _children().items() if "lambda_handler.worker" in command}
+    results = [workers.invoke(_chunk(planned, index)) for index in range(2)]
+    assert [result["FramesCaptured"] for result in results] == [15, 15]
+    assert {pid for pid, command in _children().items() if "lambda_handler.worker" in command} == processes
+    assert len(processes) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "told"),
+    [
+        ({"ProjectS3Uri": "file://{root}/nothing"}, ProjectNotFound, "nothing"),
+        ({"ProjectS3Uri": "file:///etc"}, UriNotAllowed, "file:///etc"),
+        ({"Config": {"fps": 31}}, InvalidConfig, "Config.fps"),
+    ],
+)
+def test_an_error_keeps_its_type_across_the_process_boundary(
+    workers: LocalWorkers,
+    plan: Callable[..., Event],
+    tmp_path: Path,
+    change: Event,
+    error: type[RenderError],
+    told: str,
+) -> None:
+    """And its summary and its advice; the worker goes on."""
+    change = {name: value.format(root=tmp_path) if isinstance(value, str) else value for name, value in change.items()}
+    with pytest.raises(error) as caught:
+        workers.invoke({**plan(), **change})
+    assert told in caught.value.summary
+    assert caught.value.resolution == error.advice
+    planned = workers.invoke(plan())
+    with pytest.raises(ChunkIndexOutOfRange):
+        workers.invoke(_chunk(planned, 99))
+
+
+def test_a_worker_that_is_killed_is_lost_and_the_next_one_works(
+    workers: LocalWorkers, plan: Callable[..., Event], tmp_path: Path
+) -> None:
+    """In the middle of a chunk: the error may be retried, and the retry finds a new worker."""
+    planned = workers.invoke(plan(page(SLOW), chunkSize=30))
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(workers.invoke, _chunk(planned, 0))
+        _until((tmp_path / "render" / "progress" / "0.json").exists)
+        running = _children()
+        os.kill(next(pid for pid in running if "lambda_handler.worker" in running[pid]), signal.SIGKILL)
+        with pytest.raises(WorkerLost, match=r"status -9 over renderChunk"):
+            answer.result(PATIENCE)
+    assert any("chromium" in command for command in running.values())
+    _until(lambda: _ended(set(running)))
+    assert workers.invoke(_chunk(planned, 0))["FramesEncoded"] == 30
+
+
+def test_closing_leaves_no_process_and_no_scratch_behind(plan: Callable[..., Event], tmp_path: Path) -> None:
+    """Neither worker nor browser nor encoder, though it was in the middle of a chunk."""
+    before = set(_children())
+
+    def mine() -> dict[int, str]:
+        return {pid: command for pid, command in _children().items() if pid not in before}
+
+    workers = LocalWorkers(LocalStack(root=tmp_path, processes=2))
+    planned = workers.invoke(plan(page(SLOW, duration="20"), chunkSize=600))
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(workers.invoke, _chunk(planned, 0))
+        _until(lambda: any("ffmpeg" in command for command in mine().values()))
+        running = mine()
+        assert any("chromium" in command for command in running.values())
+        scratch = Path(workers._scratch.name)
+        assert list(scratch.glob("hf-chunk-*"))
+        workers.close()
+        with pytest.raises(WorkerLost):
+            answer.result(PATIENCE)
+    _until(lambda: _ended(set(running)))
+    assert mine() == {}
+    assert not scratch.exists()
+
+
+def test_at_most_as_many_events_are_played_at_once_as_there_are_processes(
+    plan: Callable[..., Event], tmp_path: Path
+) -> None:
+    """The others wait for their turn; none is lost."""
+    workers = LocalWorkers(LocalStack(root=tmp_path, processes=2))
+    planned = workers.invoke(plan(chunkSize=10))
+    seen: set[int] = set()
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            seen.update(pid for pid, command in _children().items() if "lambda_handler.worker" in command)
+            done.wait(0.05)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    with ThreadPoolExecutor(3) as pool:
+        results = list(pool.map(workers.invoke, [_chunk(planned, index) for index in range(3)]))
+    done.set()
+    watching.join()
+    workers.close()
+    assert [result["ChunkIndex"] for result in results] == [0, 1, 2]
+    assert len(seen) == 2
+
+
+def test_tasks_of_a_stack_share_its_workers_until_the_flow_is_over(tmp_path: Path) -> None:
+    """Another stack has its own; after the flow new ones are made."""
+    one, other = LocalStack(root=tmp_path, processes=1), LocalStack(root=tmp_path, processes=2)
+    with invoking(one), invoking(other):
+        first = invoker(one)
+        assert invoker(LocalStack(root=tmp_path, processes=1)) is first
+        assert invoker(other) is not first
+    with invoking(one):
+        assert invoker(one) is not first

@@ -1,0 +1,84 @@
+"""The tasks' own decisions: how chunks are grouped, and what is worth another try."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from prefect import Task
+from prefect.client.schemas import State
+from prefect.states import Completed, Crashed, exception_to_failed_state
+from prefect.utilities.asyncutils import run_coro_as_sync
+
+from lambda_handler.errors import ERRORS, RenderError, Retry
+from lambda_handler.events import RenderChunkEvent, validated
+from tasks import roles
+from tasks.retries import worth_retrying
+from tasks.roles import MAX_TASK_RUNS, groups
+
+
+def _events(count: int) -> list[RenderChunkEvent]:
+    fields = {
+        "Action": "renderChunk",
+        "PlanHash": "ab",
+        "PlanV2ManifestS3Uri": "s3://b/plan/manifest.json",
+        "PlanV2ArtifactS3Prefix": "s3://b/plan/artifacts",
+        "ChunkOutputS3Prefix": "s3://b/chunks",
+    }
+    return [validated(RenderChunkEvent, {**fields, "ChunkIndex": index}) for index in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 199, 200, 201, 256, 399, 400, 401, 1000])
+@pytest.mark.parametrize("most", [1, 3, MAX_TASK_RUNS])
+def test_chunks_are_grouped_evenly_and_in_order(count: int, most: int) -> None:
+    """Each chunk once, at most so many groups, lengths that differ by at most one."""
+    events = _events(count)
+    made = groups(events, most)
+    lengths = [len(group.events) for group in made]
+    assert [event for group in made for event in group.events] == events
+    assert len(made) == min(count, most)
+    assert max(lengths) - min(lengths) <= 1
+
+
+def test_a_render_has_at_most_200_task_runs() -> None:
+    """A Prefect server falls behind with more."""
+    assert len(groups(_events(256))) == 200
+
+
+def test_a_group_is_labelled_by_its_chunks() -> None:
+    """One chunk by its index, more by the first and the last."""
+    assert [group.label for group in groups(_events(3), 2)] == ["0000", "0001-0002"]
+
+
+def _failed(error: BaseException) -> State[Any]:
+    return run_coro_as_sync(exception_to_failed_state(error))
+
+
+def _worth(state: State[Any]) -> bool:
+    return worth_retrying(roles.plan, None, state)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ERRORS.values(), ids=lambda kind: kind.__name__)
+def test_an_errors_type_decides_whether_it_is_retried(kind: type[RenderError]) -> None:
+    """From the one table."""
+    assert _worth(_failed(kind("It broke."))) == (kind.retry is not Retry.NEVER)
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), KeyError("x"), ConnectionError("reset")])
+def test_any_other_exception_is_not_retried(error: Exception) -> None:
+    """It is a bug, and would only come again."""
+    assert not _worth(_failed(error))
+
+
+def test_a_run_that_did_not_fail_is_not_retried() -> None:
+    """Completed, or crashed with the process: Prefect's own business."""
+    assert not _worth(Completed(data=1))
+    assert not _worth(Crashed(message="killed"))
+
+
+@pytest.mark.parametrize("role", [roles.plan, roles.render_chunk, roles.assemble], ids=lambda role: role.name)
+def test_every_role_is_retried_by_the_same_rule(role: Task[..., Any]) -> None:
+    """A few times, further apart each time, and no result is taken from a cache."""
+    assert role.retry_condition_fn is worth_retrying
+    assert role.retries == 4
+    assert role.retry_delay_seconds == [1, 2, 4, 8]
