@@ -24,6 +24,7 @@ from pathlib import Path
 import brotli
 import imageio_ffmpeg
 
+from lambda_handler.archive import extract
 from lambda_handler.errors import ChromeUnavailable, FfmpegUnavailable, RuntimeUnavailable
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -131,7 +132,7 @@ def _unpacked_chromium() -> Path:
         # SwiftShader is only found beside the binary.
         for archive in ("swiftshader.tar.br", "al2023.tar.br", "fonts.tar.br"):
             with tarfile.open(fileobj=io.BytesIO(_unpack_member(archive))) as tar:
-                tar.extractall(whole, filter="data")
+                extract(tar, tar.getmembers(), whole)
         fonts = _FONTS_CONF.format(fonts=folder / "fonts", cache=folder / "fontconfig-cache")
         (whole / "fonts.conf").write_text(fonts)
         sizes = {str(f.relative_to(whole)): f.stat().st_size for f in whole.rglob("*") if f.is_file()}
