@@ -69,7 +69,7 @@ def unpack_project(archive: Path, target: Path, *, name: str) -> None:
         with tarfile.open(archive, "r:*") as tar:
             members = _checked_members(tar, name)
             _read_to_the_end(tar)
-            tar.extractall(target, members, filter="data")
+            extract(tar, members, target)
     except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise

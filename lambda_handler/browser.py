@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from lambda_handler.errors import ChromeUnavailable
-from lambda_handler.toolchain import Chromium
+from lambda_handler.toolchain import Chromium, driver_node
 
 LAUNCH_TIMEOUT_MS = 120_000
 
@@ -79,6 +79,7 @@ def arguments(width: int, height: int) -> tuple[str, ...]:
 @contextmanager
 def launched(chromium: Chromium, width: int, height: int) -> Iterator[Browser]:
     """A running browser, closed at the end. Raises ChromeUnavailable when it does not start."""
+    os.environ["PLAYWRIGHT_NODEJS_PATH"] = str(driver_node())
     with sync_playwright() as playwright:
         browser = _launch(playwright, chromium, width, height)
         try:

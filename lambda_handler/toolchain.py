@@ -17,12 +17,14 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import brotli
 import imageio_ffmpeg
+from playwright._impl._driver import compute_driver_executable
 
 from lambda_handler.archive import extract
 from lambda_handler.errors import ChromeUnavailable, FfmpegUnavailable, RuntimeUnavailable
@@ -168,6 +170,23 @@ def _unpack_member(name: str) -> bytes:
         )
     unpacked: bytes = brotli.decompress(packed)
     return unpacked
+
+
+@cache
+def driver_node() -> Path:
+    """The Node that Playwright's driver runs on: its own, else the machine's where its own does not run.
+
+    (Its own needs libatomic.so.1, which a bare Debian lacks.) Raises ChromeUnavailable when neither runs.
+    """
+    bundled, environment = compute_driver_executable()[0], os.environ.get("PLAYWRIGHT_NODEJS_PATH")
+    for node in (environment, bundled, shutil.which("node")):
+        with suppress(OSError, subprocess.CalledProcessError):
+            if node and subprocess.run([node, "--version"], capture_output=True, check=True).stdout:
+                return Path(node)
+    raise ChromeUnavailable(
+        f"Playwright's driver does not start: {bundled} does not run, and there is no node on the PATH.",
+        resolution="Install Node 20 or newer, or (Debian) the package libatomic1.",
+    )
 
 
 @cache
