@@ -24,7 +24,7 @@ from pathlib import Path
 
 import brotli
 import imageio_ffmpeg
-from playwright._impl._driver import compute_driver_executable
+import playwright
 
 from lambda_handler.archive import extract
 from lambda_handler.errors import ChromeUnavailable, FfmpegUnavailable, RuntimeUnavailable
@@ -178,8 +178,8 @@ def driver_node() -> Path:
 
     (Its own needs libatomic.so.1, which a bare Debian lacks.) Raises ChromeUnavailable when neither runs.
     """
-    bundled, environment = compute_driver_executable()[0], os.environ.get("PLAYWRIGHT_NODEJS_PATH")
-    for node in (environment, bundled, shutil.which("node")):
+    bundled = Path(playwright.__file__).parent / "driver" / "node"
+    for node in (os.environ.get("PLAYWRIGHT_NODEJS_PATH"), bundled, shutil.which("node")):
         with suppress(OSError, subprocess.CalledProcessError):
             if node and subprocess.run([node, "--version"], capture_output=True, check=True).stdout:
                 return Path(node)

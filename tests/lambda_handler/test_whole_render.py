@@ -147,6 +147,6 @@ def test_every_way_to_choose_the_quality_gives_a_whole_video(
     render: Callable[..., Render], config: dict[str, object]
 ) -> None:
     """Presets, a constant rate factor, a bitrate."""
-    made = render(page(duration="0.4"), chunkSize=6, **config)
+    made = render(page(duration="0.4"), **config)
     made.whole()
     assert len(pixels(local_path(made.output))) == 12
