@@ -114,7 +114,7 @@ def _rendered(
     ):
         page.make_ready(manifest.capture.untimed)
         page.require_software_gpu()
-        with encode.encoding(command, video.with_suffix(".log")) as encoder:
+        with encode.encoding(command) as encoder:
             for frame in capture.frames(page, which, manifest.rate, manifest.capture.jpeg_quality):
                 encoder.write(frame.jpeg)
                 captured += frame.fresh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,26 +76,28 @@ def arguments(tool: Ffmpeg, encoder: Encoder, *, frames: int, fps: Fraction, out
 
 
 @contextmanager
-def encoding(command: list[str], log: Path) -> Iterator[IO[bytes]]:
+def encoding(command: list[str]) -> Iterator[IO[bytes]]:
     """Runs an encoder; what is written to the result goes to its standard input, and is encoded at the end.
 
     Raises EncoderInterrupted with ffmpeg's own words, StorageFull when the disk was the reason.
     """
-    with log.open("wb") as told:
+    # In memory: when the disk is full, ffmpeg has to be able to say so.
+    with os.fdopen(os.memfd_create("ffmpeg"), "w+b") as told:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=told)
-    assert process.stdin is not None  # noqa: S101 - PIPE was asked for
-    try:
-        yield process.stdin
-        process.stdin.close()
-        code = process.wait()
-    except BrokenPipeError:
-        code = process.wait()
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-    if code:
-        raise failure(log.read_text(errors="replace"))
+        assert process.stdin is not None  # noqa: S101 - PIPE was asked for
+        try:
+            yield process.stdin
+            process.stdin.close()
+            code = process.wait()
+        except BrokenPipeError:
+            code = process.wait()
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        if code:
+            told.seek(0)
+            raise failure(told.read().decode(errors="replace"))
 
 
 def failure(told: str) -> EncoderInterrupted | StorageFull:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
 from importlib.metadata import version
-from math import ceil
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
@@ -25,10 +25,9 @@ from lambda_handler.render_folder import RenderFolder
 from lambda_handler.site import INIT_SCRIPT, publish, stage
 
 DEFAULT_FPS = "30"
-# A chunk is worth its start (a browser, a page: about a second) when it has several times that to do.
-CHUNK_WORK_SECONDS = 12
-# Measured times are rounded up to these (ms per frame), so that the same project is cut the same way every time.
-COST_CLASSES = (40, 160, 640, 2560, 10_240)
+# Frames per chunk by the measured milliseconds of a frame: several seconds of work each, since a chunk's start (a
+# browser, a page) costs about one. So few classes, so far apart, that the same project is cut the same way every time.
+CHUNK_FRAMES = ((40, 240), (320, 80), (inf, 20))
 
 
 def plan(event: PlanEvent) -> PlanResult:
@@ -186,8 +185,7 @@ def _measured(seek: Callable[[float], None], jpeg: Callable[[int], bytes], frame
 def _slices(config: Config, frames: int, milliseconds: float) -> tuple[FrameRange, ...]:
     target = config.target_chunk_frames
     if not (config.chunk_size or target or config.max_parallel_chunks):
-        cost = next((bound for bound in COST_CLASSES if milliseconds <= bound), COST_CLASSES[-1])
-        target = ceil(CHUNK_WORK_SECONDS * 1000 / cost)
+        target = next(frames for bound, frames in CHUNK_FRAMES if milliseconds <= bound)
     return slices(
         frames,
         chunk_size=config.chunk_size,

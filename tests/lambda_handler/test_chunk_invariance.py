@@ -18,14 +18,16 @@ from lambda_handler.browser import launched
 from lambda_handler.capture import frames
 from lambda_handler.compile.fetch import Network
 from lambda_handler.compile.page import CompiledPage, compile_page, init_script
-from lambda_handler.grid import FrameRange, frame_time, total_frames
+from lambda_handler.grid import FrameRange, frame_time
 from lambda_handler.page.session import CompositionPage, opened
 from lambda_handler.site import stage
 from lambda_handler.toolchain import CHECKOUT
 
 FPS = Fraction(30)
 QUALITY = 95
-EXAMPLES = ("quarterly-metrics", "product-teaser", "orbit")
+# Beginnings of the windows that are compared. 136 to 147 and 211 to 216 are where what Chromium keeps from frame to
+# frame would show, were the page not hidden before each picture.
+EXAMPLES = {"quarterly-metrics": (24, 136, 143), "product-teaser": (34, 130, 211), "orbit": (25, 88, 175)}
 WINDOW = 5
 
 
@@ -72,16 +74,11 @@ def _differing(one: dict[int, bytes], other: dict[int, bytes]) -> list[int]:
     return sorted(index for index in one.keys() & other.keys() if one[index] != other[index])
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_an_examples_frames_do_not_depend_on_what_was_drawn_before(example: str) -> None:
+@pytest.mark.parametrize(("example", "starts"), EXAMPLES.items(), ids=EXAMPLES)
+def test_an_examples_frames_do_not_depend_on_what_was_drawn_before(example: str, starts: tuple[int, int, int]) -> None:
     """A run into a window, a fresh page that begins there, and frames visited in any order give the same bytes."""
-    project = CHECKOUT / "examples" / example
-    duration = _compiled(project).duration
-    assert duration is not None
-    total = total_frames(duration, FPS)
-    starts = (total // 7, total // 2 - 2, total - WINDOW)
     windows = [FrameRange(start, start + WINDOW) for start in starts]
-    with _pages(project, 3) as (chunked, jumping, late):
+    with _pages(CHECKOUT / "examples" / example, 3) as (chunked, jumping, late):
         expected: dict[int, bytes] = {}
         for window in windows:
             expected |= _in_order(chunked, window)
@@ -99,14 +96,15 @@ TINY = (
     "<style>@keyframes turn { to { transform: rotate(200deg) } }"
     ".t { position: absolute; left: 40px; top: 30px; width: 60px; height: 60px; background: #27c;"
     "animation: turn 0.8s linear both }"
-    ".g { position: absolute; left: 150px; top: 60px; font: 32px Inter; color: #111; opacity: 0 }"
+    ".g { position: absolute; left: 130px; top: 110px; font: 26px Inter; color: #111; opacity: 0 }"
     ".s { position: absolute; left: 200px; top: 20px; width: 50px; height: 50px; border-radius: 25px;"
-    "background: linear-gradient(45deg, #e33, #3e3) }</style>"
-    '<div class="t" data-start="0"></div><div class="g">Fade in</div><div class="s"></div>'
+    "background: linear-gradient(45deg, #e33, #3e3); font: 19px/50px Inter; will-change: transform }</style>"
+    '<div class="t" data-start="0"></div><div class="g">Fade <i>in</i></div><div class="s">zoom</div>'
     '<canvas id="noise" width="32" height="32" style="position:absolute;right:0;bottom:0"></canvas>'
     "<script>const tl = gsap.timeline({paused: true});"
-    "tl.to('.g', {opacity: 1, duration: 0.3}, 0.1).to('.g', {opacity: 0.3, y: 20, duration: 0.3}, 0.5);"
-    "tl.to('.s', {scale: 1.8, x: -30, duration: 0.7, ease: 'power2.inOut'}, 0.1);"
+    "tl.to('.g', {opacity: 1, duration: 0.2, rotation: 7}, 0).to('.g', {x: 20.3, duration: 0.3}, 0.2);"
+    "tl.to('.g', {opacity: 0.3, y: 20, duration: 0.2}, 0.6);"
+    "tl.to('.s', {scale: 2.3, x: -30.7, duration: 0.7, ease: 'power2.inOut'}, 0.1);"
     "window.__timelines = {main: tl};"
     "const context = document.getElementById('noise').getContext('2d');"
     "const draw = () => { for (let i = 0; i < 1024; i++) {"
