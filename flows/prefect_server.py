@@ -23,19 +23,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from lambda_handler.errors import MachineError
+from lambda_handler.errors import PrefectServerFailed
 
 HEALTH_SECONDS = 3.0
 START_SECONDS = 120.0
 STOP_SECONDS = 10.0
 HOST = "127.0.0.1"
-
-
-class PrefectServerFailed(MachineError):
-    """The background Prefect server did not start."""
-
-    code = "PREFECT_SERVER_FAILED"
-    advice = "Set PREFECT_API_URL to a Prefect API that answers, or mend what the log names."
 
 
 @dataclass(frozen=True)

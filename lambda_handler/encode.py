@@ -41,9 +41,15 @@ def arguments(tool: Ffmpeg, encoder: Encoder, *, frames: int, fps: Fraction, out
     rate = f"{fps.numerator}/{fps.denominator}"
     tuned = "" if encoder.preset == "ultrafast" else ":aq-strength=0.8:deblock=1,1"
     pictures = ffmpeg.input("pipe:0", format="image2pipe", vcodec="mjpeg", framerate=rate, threads=1)
-    # JPEG pictures are full-range BT.601; the video is limited-range BT.709.
+    # JPEG pictures are full-range BT.601; the video is limited-range BT.709. Rounded down, as is swscale's habit,
+    # white would come back green.
     video = pictures.video.filter(
-        "scale", in_color_matrix="bt601", in_range="pc", out_color_matrix="bt709", out_range="tv"
+        "scale",
+        in_color_matrix="bt601",
+        in_range="pc",
+        out_color_matrix="bt709",
+        out_range="tv",
+        flags="bilinear+accurate_rnd",
     )
     options: dict[str, object] = {
         "c:v": "libx264",

@@ -27,6 +27,7 @@ RenderError
 │   ├── FfmpegMismatch                 FFMPEG_VERSION_MISMATCH
 │   ├── BrowserMismatch                BROWSER_VERSION_MISMATCH
 │   ├── GpuNotSoftware                 BROWSER_GPU_NOT_SOFTWARE
+│   ├── PrefectServerFailed            PREFECT_SERVER_FAILED
 │   └── StorageFull                    STORAGE_FULL
 ├── IntegrityError                 the render folder does not hold what it says
 │   ├── PlanHashMismatch               PLAN_HASH_MISMATCH
@@ -273,6 +274,13 @@ class GpuNotSoftware(MachineError):
 
     code = "BROWSER_GPU_NOT_SOFTWARE"
     advice = "Use the pinned Chromium, and leave its arguments alone."
+
+
+class PrefectServerFailed(MachineError):
+    """The background Prefect server did not start."""
+
+    code = "PREFECT_SERVER_FAILED"
+    advice = "Set PREFECT_API_URL to a Prefect API that answers, or mend what the log names."
 
 
 class StorageFull(MachineError):

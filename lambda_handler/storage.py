@@ -146,9 +146,7 @@ def read(uri: str) -> bytes:
 
 def write(uri: str, data: bytes) -> None:
     """Puts `data` at `uri`, replacing what is there."""
-    location = locate(uri)
-    with _reported(uri):
-        obstore.put(location.store, location.key, data)
+    _put(uri, data)
 
 
 def delete(uri: str) -> None:
@@ -160,9 +158,16 @@ def delete(uri: str) -> None:
 
 def upload(path: Path, uri: str) -> None:
     """Puts the file at `uri`, in parts where it is large."""
+    _put(uri, path)
+
+
+def _put(uri: str, content: bytes | Path) -> None:
     location = locate(uri)
     with _reported(uri):
-        obstore.put(location.store, location.key, path)
+        try:
+            obstore.put(location.store, location.key, content)
+        except FileNotFoundError as error:
+            raise UriNotAllowed(f"{uri} cannot be written: there is no such bucket.") from error
 
 
 def download(uri: str, path: Path) -> None:

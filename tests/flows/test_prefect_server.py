@@ -13,6 +13,7 @@ import pytest
 
 from flows import prefect_server
 from flows.prefect_server import PrefectApi, answers, connected, ensure_api, server_status, state_folder, stop_server
+from lambda_handler.errors import PrefectServerFailed
 
 
 def test_a_running_server_is_used_again(server: PrefectApi) -> None:
@@ -55,7 +56,7 @@ def test_a_server_that_cannot_start_is_told_with_its_log(
     monkeypatch.setenv("HYPERFRAMES_STATE", str(tmp_path))
     monkeypatch.setattr(prefect_server, "HOST", "256.0.0.1")
     monkeypatch.setattr(prefect_server, "_free_port", lambda: 1)
-    with pytest.raises(prefect_server.PrefectServerFailed, match=r"server\.log"):
+    with pytest.raises(PrefectServerFailed, match=r"server\.log"):
         ensure_api()
 
 
@@ -95,7 +96,7 @@ def test_a_port_lost_to_another_process_is_replaced(monkeypatch: pytest.MonkeyPa
     def started_on(port: int) -> prefect_server._Running:
         tried.append(port)
         if len(tried) == 1:
-            raise prefect_server.PrefectServerFailed(f"It ended. Its log ends: Port {port} is already in use.")
+            raise PrefectServerFailed(f"It ended. Its log ends: Port {port} is already in use.")
         return prefect_server._Running(1, "1", f"http://127.0.0.1:{port}/api")
 
     monkeypatch.setattr(prefect_server, "_started_on", started_on)

@@ -263,3 +263,12 @@ def test_any_other_fault_of_the_store_may_mend_itself(answering: dict[str, int],
     answering["status"] = 400
     with pytest.raises(StorageUnavailable, match=f"s3://{bucket}/a"):
         storage.read(f"s3://{bucket}/a")
+
+
+def test_writing_to_a_bucket_that_is_not_there_is_told_with_its_uri(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a missing file, and nothing that a retry would mend."""
+    monkeypatch.setenv(storage.BUCKET_VARIABLE, "no-such-bucket")
+    with pytest.raises(UriNotAllowed, match="no such bucket"):
+        storage.write("s3://no-such-bucket/key", b"")

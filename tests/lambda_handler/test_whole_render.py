@@ -60,7 +60,7 @@ def test_colours_survive(render: Callable[..., Render]) -> None:
     for index, (colour, wanted) in enumerate(COLOURS.items()):
         x, y = 80 * (index % 4) + 40, 90 * (index // 4) + 45
         found = tuple(frame[(y * 320 + x) * 3 :][:3])
-        assert max(abs(a - b) for a, b in zip(found, wanted, strict=True)) <= 4, f"{colour} became {found}"
+        assert max(abs(a - b) for a, b in zip(found, wanted, strict=True)) <= 2, f"{colour} became {found}"
 
 
 def test_a_still_composition_is_captured_a_few_times_only(render: Callable[..., Render]) -> None:
