@@ -149,11 +149,12 @@ def test_a_worker_that_is_killed_is_lost_and_the_next_one_works(
     workers: LocalWorkers, plan: Callable[..., Event]
 ) -> None:
     """In the middle of a chunk: the error may be retried, and the retry finds a new worker."""
+    before = set(_children())
     planned = workers.invoke(plan(page(SLOW), chunkSize=30))
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(workers.invoke, _chunk(planned, 0))
         _until(lambda: any("ffmpeg" in command for command in _children().values()))
-        running = _children()
+        running = {pid: command for pid, command in _children().items() if pid not in before}
         os.kill(next(pid for pid in running if "lambda_handler.worker" in running[pid]), signal.SIGKILL)
         with pytest.raises(WorkerLost, match=r"status -9 over renderChunk"):
             answer.result(PATIENCE)
