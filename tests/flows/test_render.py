@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.sorting import ArtifactSort
 from rendering import MOVING, RESTLESS, Project, page
 
 from flows.prefect_server import PrefectApi
@@ -137,7 +138,9 @@ def test_the_ui_has_progress_chunks_and_a_report(api: PrefectApi, project: Proje
     outcome = render(request, stack)
     with get_client(sync_client=True) as client:
         newest = {
-            key: client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))[-1]
+            key: client.read_artifacts(
+                artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])), sort=ArtifactSort.CREATED_DESC
+            )[0]
             for key in ("render-progress", "chunks", "render-report")
         }
     assert newest["render-progress"].data == 100
