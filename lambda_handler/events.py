@@ -7,7 +7,6 @@ camelCase inside Config.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -208,8 +207,3 @@ def validated(model: type[Event], fields: Mapping[str, Any]) -> Event:
 def to_wire(model: BaseModel) -> dict[str, Any]:
     """The JSON-ready form of an event or a result."""
     return model.model_dump(by_alias=True, mode="json")
-
-
-def fraction(fps: str) -> Fraction:
-    """A frame rate of FRAME_RATES as an exact number."""
-    return Fraction(fps)
