@@ -26,10 +26,11 @@ def assemble(event: AssembleEvent) -> AssembleResult:
     started = time.monotonic()
     folder = RenderFolder.of_manifest(event.plan_v2_manifest_s3_uri)
     manifest = load_checked(folder.manifest, event.plan_hash)
-    _check_order(event.chunk_s3_uris, manifest)
+    chunks = event.chunk_s3_uris or folder.chunk_uris(manifest)
+    _check_order(chunks, manifest)
     storage.locate(event.output_s3_uri)
     with TemporaryDirectory(prefix="hf-assemble-") as scratch:
-        parts = _fetched(event.chunk_s3_uris, Path(scratch))
+        parts = _fetched(chunks, Path(scratch))
         streams = [_checked_chunk(part, manifest, index) for index, part in enumerate(parts)]
         video = Path(scratch) / f"video.{manifest.format}"
         join(parts, video, manifest)

@@ -28,7 +28,7 @@ def render_chunk(event: RenderChunkEvent, check_deadline: Callable[[int, int], N
     manifest = load_checked(folder.manifest, event.plan_hash)
     check_tools(manifest)
     which = manifest.chunk(event.chunk_index)
-    uri = storage.join(event.chunk_output_s3_prefix, manifest.chunk_name(event.chunk_index))
+    uri = storage.join(event.chunk_output_s3_prefix or folder.chunks, manifest.chunk_name(event.chunk_index))
     heartbeat = Heartbeat(folder, event.chunk_index, len(which))
     with TemporaryDirectory(prefix="hf-chunk-") as scratch:
         video = Path(scratch) / f"chunk.{manifest.format}"
@@ -43,7 +43,7 @@ def render_chunk(event: RenderChunkEvent, check_deadline: Callable[[int, int], N
             heartbeat.beat(0)
             captured = _rendered(manifest, event.plan_v2_artifact_s3_prefix, which, video, between_frames)
             verify(video, manifest, which)
-            storage.upload(video, uri)
+            storage.upload(video, uri, expires=True)
         heartbeat.beat(len(which))
         return RenderChunkResult(
             chunk_s3_uri=uri,

@@ -78,23 +78,33 @@ class _Event(BaseModel):
 
 
 class PlanEvent(_Event):
-    """Asks for a plan of the project at `project_s3_uri`, to be written below `plan_output_s3_prefix`."""
+    """Asks for a plan of the project at `project_s3_uri`, to be written below `plan_output_s3_prefix`.
+
+    Where the video will go, `output_s3_uri`, may be named: it is checked then, before any frame is rendered.
+    """
 
     action: Literal["plan"]
     project_s3_uri: str
     plan_output_s3_prefix: str
+    output_s3_uri: str | None = None
     config: Config = Config()
     plan_protocol: str | None = None
 
 
 class PlanResult(_Event):
-    """What planning found; the locators are what the other roles need."""
+    """What planning found; the locators are what the other roles need.
+
+    `chunk_indices` is what a state machine maps over, at most `max_parallel_chunks` at once: as many as were asked
+    for, never more than the stack allows.
+    """
 
     plan_protocol: Literal["v2"] = "v2"
     plan_hash: str
     plan_v2_manifest_s3_uri: str
     plan_v2_artifact_s3_prefix: str
     chunk_count: int
+    chunk_indices: tuple[int, ...]
+    max_parallel_chunks: int
     total_frames: int
     fps: str
     width: int
@@ -116,11 +126,11 @@ class _Planned(_Event):
 
 
 class RenderChunkEvent(_Planned):
-    """Asks for one chunk of a plan, to be put below `chunk_output_s3_prefix`."""
+    """Asks for one chunk of a plan, put below `chunk_output_s3_prefix`, or among the render folder's chunks."""
 
     action: Literal["renderChunk"]
     chunk_index: int = Field(ge=0)
-    chunk_output_s3_prefix: str
+    chunk_output_s3_prefix: str | None = None
 
 
 class RenderChunkResult(_Event):
@@ -135,12 +145,17 @@ class RenderChunkResult(_Event):
 
 
 class AssembleEvent(_Planned):
-    """Asks for the video at `output_s3_uri`, made of all chunks of the plan."""
+    """Asks for the video at `output_s3_uri`, made of all chunks of the plan.
+
+    Without `chunk_s3_uris` the chunks are those of the render folder: a long list need not pass through the engine.
+    `execution_arn` names the Step Functions execution that asks, for the report.
+    """
 
     action: Literal["assemble"]
-    chunk_s3_uris: tuple[str, ...] = Field(min_length=1)
+    chunk_s3_uris: tuple[str, ...] | None = Field(None, min_length=1)
     audio_s3_uri: None = None
     output_s3_uri: str
+    execution_arn: str | None = None
     cfr: Literal[False] = False
 
 

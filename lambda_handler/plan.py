@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -25,6 +26,7 @@ from lambda_handler.render_folder import RenderFolder
 from lambda_handler.site import INIT_SCRIPT, publish, stage
 
 DEFAULT_FPS = "30"
+PARALLEL_VARIABLE = "HYPERFRAMES_MAX_PARALLEL_CHUNKS"
 # Frames per chunk by the measured milliseconds of a frame: several seconds of work each, since a chunk's start (a
 # browser, a page) costs about one. So few classes, so far apart, that the same project is cut the same way every time.
 CHUNK_FRAMES = ((40, 240), (320, 80), (inf, 20))
@@ -35,6 +37,8 @@ def plan(event: PlanEvent) -> PlanResult:
     started = time.monotonic()
     folder = RenderFolder(event.plan_output_s3_prefix)
     storage.locate(folder.manifest)
+    if event.output_s3_uri is not None:
+        storage.locate(event.output_s3_uri)
     with TemporaryDirectory(prefix="hf-plan-") as scratch:
         project = Path(scratch) / "project"
         fetch_project(event.project_s3_uri, project)
@@ -48,6 +52,8 @@ def plan(event: PlanEvent) -> PlanResult:
         plan_v2_manifest_s3_uri=folder.manifest,
         plan_v2_artifact_s3_prefix=folder.artifacts,
         chunk_count=len(manifest.chunks),
+        chunk_indices=tuple(range(len(manifest.chunks))),
+        max_parallel_chunks=max_parallel_chunks(event.config, len(manifest.chunks)),
         total_frames=manifest.total_frames,
         fps=manifest.fps,
         width=manifest.width,
@@ -59,6 +65,16 @@ def plan(event: PlanEvent) -> PlanResult:
         producer_version=manifest.tools.producer,
         duration_ms=round((time.monotonic() - started) * 1000),
     )
+
+
+def max_parallel_chunks(config: Config, chunks: int) -> int:
+    """How many of the `chunks` may be rendered at once: as asked for, and no more than the stack's function reserves.
+
+    More would only be throttled. The stack tells its limit in HYPERFRAMES_MAX_PARALLEL_CHUNKS.
+    """
+    asked = config.max_parallel_chunks or DEFAULT_MAX_PARALLEL_CHUNKS
+    reserved = os.environ.get(PARALLEL_VARIABLE)
+    return max(1, min(asked, chunks, int(reserved) if reserved else chunks))
 
 
 def fetch_project(uri: str, target: Path) -> None:

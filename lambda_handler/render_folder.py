@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lambda_handler import storage
 from lambda_handler.errors import InvalidConfig, RenderCancelled
 from lambda_handler.events import CHUNK_FOLDER
-from lambda_handler.manifest import ARTIFACTS, MANIFEST
+from lambda_handler.manifest import ARTIFACTS, MANIFEST, Manifest
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,10 @@ class RenderFolder:
     def report(self) -> str:
         """What assemble verified."""
         return storage.join(self.prefix, "report.json")
+
+    def chunk_uris(self, manifest: Manifest) -> tuple[str, ...]:
+        """The plan's chunks in their order, where workers put them when they are not told otherwise."""
+        return tuple(storage.join(self.chunks, manifest.chunk_name(index)) for index in range(len(manifest.chunks)))
 
     def progress(self, chunk: int) -> str:
         """Frames done in a chunk, and when that was written."""

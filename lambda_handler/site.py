@@ -39,7 +39,7 @@ def publish(site: Mapping[str, Path], prefix: str) -> tuple[Artifact, ...]:
         artifact = Artifact(path=served, sha256=sha256_of(file), size_bytes=file.stat().st_size)
         uri = storage.join(prefix, artifact.key)
         if not storage.exists(uri):
-            storage.upload(file, uri)
+            storage.upload(file, uri, expires=True)
         return artifact
 
     with ThreadPoolExecutor(TRANSFERS) as pool:

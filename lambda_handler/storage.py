@@ -1,7 +1,9 @@
 """Objects in `s3://` or `file://`: the few operations the render folder needs, one code path for both.
 
 Writing is atomic: an object is there whole or not at all. Local paths have to lie inside the roots that
-HYPERFRAMES_LOCAL_ROOTS lists, S3 URIs inside HYPERFRAMES_RENDER_BUCKET where that is set.
+HYPERFRAMES_LOCAL_ROOTS lists, S3 URIs inside HYPERFRAMES_RENDER_BUCKET where that is set. Where HYPERFRAMES_EXPIRY_TAG
+names a tag, KEY=VALUE, what may expire is put into S3 with it: a bucket's lifecycle rule then tells the objects of a
+render folder from a video that lies beside them.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from lambda_handler.errors import StorageFull, StorageUnavailable, UriNotAllowed
 
 ROOTS_VARIABLE = "HYPERFRAMES_LOCAL_ROOTS"
 BUCKET_VARIABLE = "HYPERFRAMES_RENDER_BUCKET"
+EXPIRY_VARIABLE = "HYPERFRAMES_EXPIRY_TAG"
 
 
 @dataclass(frozen=True)
@@ -145,8 +148,8 @@ def read(uri: str) -> bytes:
 
 
 def write(uri: str, data: bytes) -> None:
-    """Puts `data` at `uri`, replacing what is there."""
-    _put(uri, data)
+    """Puts `data`, a small object of a render folder, at `uri`, replacing what is there. It may expire."""
+    _put(uri, data, expires=True)
 
 
 def delete(uri: str) -> None:
@@ -156,16 +159,18 @@ def delete(uri: str) -> None:
         obstore.delete(location.store, location.key)
 
 
-def upload(path: Path, uri: str) -> None:
-    """Puts the file at `uri`, in parts where it is large."""
-    _put(uri, path)
+def upload(path: Path, uri: str, *, expires: bool = False) -> None:
+    """Puts the file at `uri`, in parts where it is large. What a render leaves behind on its way `expires`."""
+    _put(uri, path, expires=expires)
 
 
-def _put(uri: str, content: bytes | Path) -> None:
+def _put(uri: str, content: bytes | Path, *, expires: bool) -> None:
     location = locate(uri)
+    tag = os.environ.get(EXPIRY_VARIABLE) if expires and isinstance(location.store, S3Store) else None
+    name, _, value = (tag or "").partition("=")
     with _reported(uri):
         try:
-            obstore.put(location.store, location.key, content)
+            obstore.put(location.store, location.key, content, tags={name: value} if name else None)
         except FileNotFoundError as error:
             raise UriNotAllowed(f"{uri} cannot be written: there is no such bucket.") from error
 

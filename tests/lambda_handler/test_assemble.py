@@ -11,6 +11,7 @@ import pytest
 from rendering import Render, described, page, pixels
 
 from lambda_handler import storage, toolchain
+from lambda_handler.handler import handler
 from lambda_handler.media import video_stream
 from lambda_handler.storage import local_path
 
@@ -37,6 +38,15 @@ def test_the_video_has_every_frame_of_every_chunk_in_order(rendered: Render) -> 
     assert told["FileSize"] == video.stat().st_size
     assert pixels(video) == [frame for uri in _uris(rendered) for frame in pixels(local_path(uri))]
     assert len(set(pixels(video))) == 30
+
+
+def test_without_a_list_the_chunks_are_those_of_the_render_folder(rendered: Render) -> None:
+    """In the plan's order: the same video."""
+    rendered.assemble(_uris(rendered))
+    listed = storage.read(rendered.output)
+    told = handler(rendered.event("assemble", OutputS3Uri=rendered.output))
+    assert told["FramesEncoded"] == 30
+    assert storage.read(rendered.output) == listed
 
 
 def test_the_report_says_what_was_verified(rendered: Render) -> None:

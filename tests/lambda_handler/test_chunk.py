@@ -14,6 +14,7 @@ from rendering import BOX, Render, page, pixels
 from lambda_handler import chunk, storage, toolchain
 from lambda_handler.errors import ChunkInvalid
 from lambda_handler.grid import FrameRange
+from lambda_handler.handler import handler
 from lambda_handler.media import video_stream
 from lambda_handler.storage import local_path
 
@@ -33,6 +34,12 @@ def test_a_chunk_has_its_frames_and_is_named_by_what_made_it(planned: Render) ->
     assert (told["ChunkIndex"], told["FramesEncoded"], told["FramesCaptured"]) == (1, 10, 10)
     assert told["Sha256"] == toolchain.sha256_of(path)
     assert len(set(pixels(path))) == 10
+
+
+def test_a_chunk_goes_to_the_render_folder_when_no_other_place_is_named(planned: Render) -> None:
+    """Where assemble looks for it."""
+    told = handler(planned.event("renderChunk", ChunkIndex=2))
+    assert told["ChunkS3Uri"] == f"{planned.folder}/chunks/{planned.manifest.chunk_name(2)}"
 
 
 def test_a_chunk_is_one_closed_group_of_pictures(planned: Render) -> None:

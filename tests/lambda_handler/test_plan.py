@@ -14,6 +14,9 @@ import pytest
 from rendering import BOX, GSAP, Project, Render, page
 
 from lambda_handler import storage, toolchain
+from lambda_handler.events import Config
+from lambda_handler.handler import handler
+from lambda_handler.plan import PARALLEL_VARIABLE, max_parallel_chunks
 from lambda_handler.storage import file_uri
 
 SLIDING = (
@@ -32,6 +35,37 @@ def test_a_plans_result_has_what_the_other_roles_need(planned: Render) -> None:
     assert found["PlanV2ArtifactS3Prefix"] == f"{planned.folder}/plan/artifacts"
     assert found["PlanHash"] == planned.manifest.plan_hash
     assert found["FfmpegVersion"] == toolchain.ffmpeg().version
+    assert (found["ChunkIndices"], found["MaxParallelChunks"]) == ([0, 1, 2], 3)
+
+
+@pytest.mark.parametrize(
+    ("asked", "reserved", "chunks", "most"),
+    [
+        (None, None, 300, 16),
+        (None, "8", 300, 8),
+        (200, "8", 300, 8),
+        (4, "8", 300, 4),
+        (200, None, 300, 200),
+        (200, "50", 3, 3),
+        (200, "0", 300, 1),
+    ],
+)
+def test_no_more_chunks_run_at_once_than_the_function_reserves(
+    monkeypatch: pytest.MonkeyPatch, asked: int | None, reserved: str | None, chunks: int, most: int
+) -> None:
+    """More would only be throttled; without a reservation the request decides."""
+    monkeypatch.delenv(PARALLEL_VARIABLE, raising=False)
+    if reserved is not None:
+        monkeypatch.setenv(PARALLEL_VARIABLE, reserved)
+    assert max_parallel_chunks(Config(max_parallel_chunks=asked), chunks) == most
+
+
+def test_a_place_for_the_video_that_is_not_allowed_fails_the_plan(planned: Render) -> None:
+    """Before any frame is rendered, not after all of them."""
+    event = {"ProjectS3Uri": planned.project, "PlanOutputS3Prefix": planned.folder, "Config": {"fps": 30}}
+    with pytest.raises(RuntimeError, match="elsewhere") as caught:
+        handler({"Action": "plan", **event, "OutputS3Uri": "file:///elsewhere/video.mp4"})
+    assert type(caught.value).__name__ == "S3_URI_NOT_ALLOWED"
 
 
 def test_a_plan_freezes_every_artifact_under_its_digest(planned: Render) -> None:

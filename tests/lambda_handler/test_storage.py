@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import boto3
 import obstore
 import pytest
 
@@ -30,6 +31,26 @@ def test_what_is_written_is_read(place: str) -> None:
     """Byte for byte."""
     storage.write(f"{place}/deep/down", b"\0one\xff")
     assert storage.read(f"{place}/deep/down") == b"\0one\xff"
+
+
+def test_what_may_expire_is_tagged_and_a_video_is_not(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bucket's lifecycle rule looks at the tag: a video lives on, wherever it lies."""
+    (tmp_path / "file").write_bytes(b"x")
+    folder = f"s3://{bucket}/renders/x"
+
+    def tags(key: str) -> list[tuple[str, str]]:
+        told = boto3.client("s3").get_object_tagging(Bucket=bucket, Key=f"renders/x/{key}")
+        return [(tag["Key"], tag["Value"]) for tag in told["TagSet"]]
+
+    storage.write(f"{folder}/untagged", b"x")
+    monkeypatch.setenv(storage.EXPIRY_VARIABLE, "hyperframes=intermediate")
+    storage.write(f"{folder}/manifest.json", b"x")
+    storage.upload(tmp_path / "file", f"{folder}/chunk.mp4", expires=True)
+    storage.upload(tmp_path / "file", f"{folder}/video.mp4")
+    assert tags("manifest.json") == tags("chunk.mp4") == [("hyperframes", "intermediate")]
+    assert tags("video.mp4") == tags("untagged") == []
 
 
 def test_writing_again_replaces(place: str) -> None:
