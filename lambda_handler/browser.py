@@ -19,8 +19,8 @@ from lambda_handler.toolchain import Chromium, driver_node
 LAUNCH_TIMEOUT_MS = 120_000
 
 
-def arguments(width: int, height: int) -> tuple[str, ...]:
-    """Chromium's command line for a viewport of `width` x `height` px.
+def arguments(width: int, height: int, scale: int = 1) -> tuple[str, ...]:
+    """Chromium's command line for a viewport of `width` x `height` CSS px with `scale` device pixels for each.
 
     All of them can change pixels, so they are part of the plan hash.
     """
@@ -55,8 +55,10 @@ def arguments(width: int, height: int) -> tuple[str, ...]:
         "--use-gl=angle",
         "--use-angle=swiftshader",
         "--enable-unsafe-swiftshader",
-        f"--default-tile-width={width}",
-        f"--default-tile-height={height}",
+        f"--default-tile-width={width * scale}",
+        f"--default-tile-height={height * scale}",
+        # A page's own scale would not reach BeginFrame's pictures.
+        f"--force-device-scale-factor={scale}",
         f"--window-size={width},{height}",
         # Nothing in the background, no network: requests are answered from the render folder or refused.
         "--host-resolver-rules=MAP * ~NOTFOUND",
@@ -77,22 +79,22 @@ def arguments(width: int, height: int) -> tuple[str, ...]:
 
 
 @contextmanager
-def launched(chromium: Chromium, width: int, height: int) -> Iterator[Browser]:
+def launched(chromium: Chromium, width: int, height: int, scale: int = 1) -> Iterator[Browser]:
     """A running browser, closed at the end. Raises ChromeUnavailable when it does not start."""
     os.environ["PLAYWRIGHT_NODEJS_PATH"] = str(driver_node())
     with sync_playwright() as playwright:
-        browser = _launch(playwright, chromium, width, height)
+        browser = _launch(playwright, chromium, arguments(width, height, scale))
         try:
             yield browser
         finally:
             browser.close()
 
 
-def _launch(playwright: Playwright, chromium: Chromium, width: int, height: int) -> Browser:
+def _launch(playwright: Playwright, chromium: Chromium, with_arguments: tuple[str, ...]) -> Browser:
     try:
         return playwright.chromium.launch(
             executable_path=chromium.executable,
-            args=list(arguments(width, height)),
+            args=list(with_arguments),
             # Nothing of the caller's environment reaches the page's process: a render has no secrets to leak.
             env={
                 "PATH": os.environ.get("PATH", ""),

@@ -1,4 +1,7 @@
-"""Taking a range of frames, one after another, as JPEG pictures.
+"""Taking a range of frames, one after another, as JPEG or PNG pictures.
+
+All modes are BeginFrame's: its PNG pictures have alpha, and its pictures as many device pixels as the browser was
+started for. So nothing is left for Page.captureScreenshot to do, which draws when it likes.
 
 A frame in which nothing changed is not taken again: once two pictures in a row are the same, the browser is asked
 for damage first, and the last picture is given again while there is none.
@@ -22,12 +25,12 @@ class Frame:
     """One picture; `fresh` unless it is the one before it, given again."""
 
     index: int
-    jpeg: bytes
+    picture: bytes
     fresh: bool
 
 
-def frames(page: CompositionPage, which: FrameRange, fps: Fraction, quality: int = JPEG_QUALITY) -> Iterator[Frame]:
-    """The pictures of the frames `which`, in order."""
+def frames(page: CompositionPage, which: FrameRange, fps: Fraction, jpeg_quality: int | None) -> Iterator[Frame]:
+    """The pictures of the frames `which`, in order; PNG where there is no JPEG quality."""
     previous = b""
     still = False
     for index in range(which.start, which.end):
@@ -35,7 +38,7 @@ def frames(page: CompositionPage, which: FrameRange, fps: Fraction, quality: int
         if still and not page.has_changed():
             yield Frame(index, previous, fresh=False)
             continue
-        picture = page.jpeg(quality)
+        picture = page.picture(jpeg_quality)
         still = picture == previous
         if still:
             page.flush()

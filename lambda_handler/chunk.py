@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lambda_handler import capture, encode, storage, toolchain
+from lambda_handler import capture, encode, png_sequence, storage, toolchain
 from lambda_handler.browser import launched
 from lambda_handler.errors import BrowserMismatch, ChunkInvalid, EncoderInterrupted, FfmpegMismatch
 from lambda_handler.events import RenderChunkEvent, RenderChunkResult
@@ -25,13 +26,13 @@ def render_chunk(event: RenderChunkEvent, check_deadline: Callable[[int, int], N
     """Renders a chunk, unless a valid one is there. `check_deadline(done, total)` is asked between frames."""
     started = time.monotonic()
     folder = RenderFolder.of_manifest(event.plan_v2_manifest_s3_uri)
-    manifest = load_checked(folder.manifest, event.plan_hash)
+    manifest = load_checked(folder.manifest, event.plan_hash, event.format)
     check_tools(manifest)
     which = manifest.chunk(event.chunk_index)
     uri = storage.join(event.chunk_output_s3_prefix or folder.chunks, manifest.chunk_name(event.chunk_index))
     heartbeat = Heartbeat(folder, event.chunk_index, len(which))
     with TemporaryDirectory(prefix="hf-chunk-") as scratch:
-        video = Path(scratch) / f"chunk.{manifest.format}"
+        video = Path(scratch) / f"chunk{manifest.output.chunk_suffix}"
         captured = 0
         if not _fetched_whole(uri, video, manifest, which):
             folder.check_cancelled()
@@ -57,7 +58,7 @@ def render_chunk(event: RenderChunkEvent, check_deadline: Callable[[int, int], N
 
 def check_tools(manifest: Manifest) -> None:
     """Raises FfmpegMismatch, BrowserMismatch when this worker would draw or encode otherwise than the plan says."""
-    mine = tools(manifest.width, manifest.height)
+    mine = tools(manifest.capture)
     if mine.ffmpeg != manifest.tools.ffmpeg:
         raise FfmpegMismatch(
             f"This worker's ffmpeg is {mine.ffmpeg_version} ({mine.ffmpeg[:12]}…), the plan was made for "
@@ -75,8 +76,13 @@ def check_tools(manifest: Manifest) -> None:
 
 def verify(video: Path, manifest: Manifest, which: FrameRange) -> None:
     """Raises ChunkInvalid unless the chunk has its frames at their times, begins with a key frame and decodes."""
+    if manifest.format == "png-sequence":
+        for _ in png_sequence.checked_frames([video], which, manifest.width, manifest.height):
+            pass
+        return
     try:
-        stream = video_stream(toolchain.ffmpeg(), video, decode=True)
+        decoder = encode.DECODERS.get(manifest.encoder.codec)
+        stream = video_stream(toolchain.ffmpeg(), video, decode=True, decoder=decoder)
     except EncoderInterrupted as error:
         raise ChunkInvalid(f"Frames {which.start} to {which.end - 1} do not decode: {error.summary}") from error
     if len(stream.packets) != len(which):
@@ -105,19 +111,40 @@ def _rendered(
 ) -> int:
     """Captures and encodes; returns how many frames were really taken."""
     site = materialise(manifest, artifacts, video.parent / "artifacts")
-    size = {"width": manifest.width, "height": manifest.height}
-    command = encode.arguments(toolchain.ffmpeg(), manifest.encoder, frames=len(which), fps=manifest.rate, output=video)
+    taken = manifest.capture
+    size = {"width": taken.width, "height": taken.height, "scale": taken.scale}
     captured = 0
     with (
         launched(toolchain.chromium(), **size) as browser,
         opened(browser, site, site[INIT_SCRIPT].read_text("utf-8"), **size, fps=float(manifest.rate)) as page,
     ):
-        page.make_ready(manifest.capture.untimed)
+        page.make_ready(taken.untimed)
         page.require_software_gpu()
-        with encode.encoding(command) as encoder:
-            for frame in capture.frames(page, which, manifest.rate, manifest.capture.jpeg_quality):
-                encoder.write(frame.jpeg)
+        if taken.transparent:
+            page.clear_background()
+        with _writing(manifest, which, video) as write:
+            for frame in capture.frames(page, which, manifest.rate, taken.jpeg_quality):
+                write(frame)
                 captured += frame.fresh
                 between_frames(frame.index - which.start + 1)
         page.problems.check()
     return captured
+
+
+@contextmanager
+def _writing(manifest: Manifest, which: FrameRange, video: Path) -> Iterator[Callable[[capture.Frame], object]]:
+    """What takes the frames one after another, and has made `video` of them at the end."""
+    if manifest.format == "png-sequence":
+        with png_sequence.writing(video) as add:
+            yield lambda frame: add(png_sequence.name_of(frame.index), frame.picture)
+        return
+    command = encode.arguments(
+        toolchain.ffmpeg(),
+        manifest.encoder,
+        jpeg=manifest.capture.jpeg_quality is not None,
+        frames=len(which),
+        fps=manifest.rate,
+        output=video,
+    )
+    with encode.encoding(command) as encoder:
+        yield lambda frame: encoder.write(frame.picture)

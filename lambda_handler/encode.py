@@ -8,24 +8,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import ffmpeg
 
 from lambda_handler.errors import EncoderInterrupted, StorageFull
 from lambda_handler.events import Config
+from lambda_handler.formats import FORMATS
 from lambda_handler.manifest import Encoder
 from lambda_handler.toolchain import Ffmpeg
 
 PRESETS = {"draft": "ultrafast", "standard": "medium", "high": "slow"}
+VP9_SPEED = {"draft": "5", "standard": "4", "high": "2"}
 CRF = {"draft": 28, "standard": 18, "high": 15}
 TIMESCALE = 90_000
+# Formats with one codec; that of mp4 is the request's choice.
+CODECS = {"mov": "prores", "webm": "vp9", "png-sequence": "png", "gif": "h264-rgb"}
+PIXELS = {"h264": "yuv420p", "h265": "yuv420p", "vp9": "yuva420p", "prores": "yuva444p10le"}
+BT709 = {"colorspace:v": "bt709", "color_primaries:v": "bt709", "color_trc:v": "bt709", "color_range": "tv"}
+# ffmpeg's own VP9 decoder does not look at alpha.
+DECODERS = {"vp9": "libvpx-vp9"}
+ALPHA_MODE = "alpha_mode=1"
+QUIET = ("-hide_banner", "-loglevel", "error", "-nostats", "-y")
 
 
 def encoder_for(config: Config) -> Encoder:
     """The encoder settings of a request: quality chooses the preset, and the CRF where no rate is given."""
+    codec = CODECS.get(config.format) or config.codec or "h264"
+    if not FORMATS[config.format].rated:
+        return Encoder(codec=codec, preset="", crf=None, bitrate=None)
     crf = config.crf if config.crf is not None or config.bitrate else CRF[config.quality]
-    return Encoder(codec=config.codec, preset=PRESETS[config.quality], crf=crf, bitrate=config.bitrate)
+    presets = VP9_SPEED if codec == "vp9" else PRESETS
+    return Encoder(codec=codec, preset=presets[config.quality], crf=crf, bitrate=config.bitrate)
 
 
 def timescale(fps: Fraction) -> int:
@@ -33,40 +47,16 @@ def timescale(fps: Fraction) -> int:
     return TIMESCALE if (TIMESCALE / fps).denominator == 1 else fps.numerator
 
 
-def arguments(tool: Ffmpeg, encoder: Encoder, *, frames: int, fps: Fraction, output: Path) -> list[str]:
-    """The command that encodes `frames` JPEG pictures from standard input into `output`.
+def arguments(tool: Ffmpeg, encoder: Encoder, *, jpeg: bool, frames: int, fps: Fraction, output: Path) -> list[str]:
+    """The command that encodes `frames` JPEG or PNG pictures from standard input into `output`.
 
     One thread: the same bytes on every number of cores, and the chunks are what runs in parallel.
     """
     rate = f"{fps.numerator}/{fps.denominator}"
-    tuned = "" if encoder.preset == "ultrafast" else ":aq-strength=0.8:deblock=1,1"
-    pictures = ffmpeg.input("pipe:0", format="image2pipe", vcodec="mjpeg", framerate=rate, threads=1)
-    # JPEG pictures are full-range BT.601; the video is limited-range BT.709. Rounded down, as is swscale's habit,
-    # white would come back green.
-    video = pictures.video.filter(
-        "scale",
-        in_color_matrix="bt601",
-        in_range="pc",
-        out_color_matrix="bt709",
-        out_range="tv",
-        flags="bilinear+accurate_rnd",
-    )
-    options: dict[str, object] = {
-        "c:v": "libx264",
-        "preset": encoder.preset,
-        "g": frames,
-        "keyint_min": frames,
-        "sc_threshold": 0,
-        "force_key_frames": f"expr:eq(mod(n,{frames}),0)",
-        "bf": 0,
-        "x264-params": f"aq-mode=3{tuned}:colorprim=bt709:transfer=bt709:colormatrix=bt709"
-        ":scenecut=0:open-gop=0:repeat-headers=1",
-        "colorspace:v": "bt709",
-        "color_primaries:v": "bt709",
-        "color_trc:v": "bt709",
-        "color_range": "tv",
-        "pix_fmt": "yuv420p",
-        "video_track_timescale": timescale(fps),
+    codec = "mjpeg" if jpeg else "png"
+    pictures = ffmpeg.input("pipe:0", format="image2pipe", vcodec=codec, framerate=rate, threads=1)
+    video = _converted(pictures.video, encoder.codec, jpeg=jpeg)
+    options = _codec_options(encoder, frames) | {
         "avoid_negative_ts": "make_zero",
         "threads": 1,
         "filter_threads": 1,
@@ -74,11 +64,51 @@ def arguments(tool: Ffmpeg, encoder: Encoder, *, frames: int, fps: Fraction, out
         "flags:v": "+bitexact",
         "map_metadata": -1,
         "an": None,
-    } | ({"b:v": encoder.bitrate} if encoder.bitrate else {"crf": encoder.crf if encoder.crf is not None else 18})
-    written = ffmpeg.output(video, str(output), r=rate, **options).global_args(
-        "-hide_banner", "-loglevel", "error", "-nostats", "-y"
-    )
+    }
+    if encoder.codec != "vp9":
+        options["video_track_timescale"] = timescale(fps)
+    written = ffmpeg.output(video, str(output), r=rate, **options).global_args(*QUIET)
     return list(ffmpeg.compile(written, cmd=str(tool.executable)))
+
+
+def _converted(video: Any, codec: str, *, jpeg: bool) -> Any:
+    """The pictures in the codec's own pixels."""
+    if codec == "h264-rgb":
+        return video.filter("format", "bgr24")
+    # JPEG pictures are full-range BT.601; the video is limited-range BT.709. Rounded down, as is swscale's habit,
+    # white would come back green.
+    given = {"in_color_matrix": "bt601", "in_range": "pc"} if jpeg else {}
+    flags = "bilinear+accurate_rnd" + ("" if jpeg else "+full_chroma_inp")
+    scaled = video.filter("scale", **given, out_color_matrix="bt709", out_range="tv", flags=flags)
+    return scaled.filter("format", PIXELS[codec])
+
+
+def _codec_options(encoder: Encoder, frames: int) -> dict[str, object]:
+    """ffmpeg's options for one closed group of `frames` pictures."""
+    rate: dict[str, object] = {"b:v": encoder.bitrate} if encoder.bitrate else {"crf": encoder.crf}
+    one_group = {"g": frames, "keyint_min": frames}
+    tuned = "" if encoder.preset == "ultrafast" else ":aq-strength=0.8:deblock=1,1"
+    parameters = (
+        f"aq-mode=3{tuned}:colorprim=bt709:transfer=bt709:colormatrix=bt709:scenecut=0:open-gop=0:repeat-headers=1"
+    )
+    forced = {"sc_threshold": 0, "force_key_frames": f"expr:eq(mod(n,{frames}),0)", "bf": 0}
+    match encoder.codec:
+        case "h264":
+            told = {"c:v": "libx264", "preset": encoder.preset, "x264-params": parameters}
+            return told | one_group | forced | rate | BT709
+        case "h265":
+            one_thread = f"pools=none:frame-threads=1:keyint={frames}:min-keyint={frames}:bframes=0:log-level=error"
+            told = {"c:v": "libx265", "preset": encoder.preset, "x265-params": f"{parameters}:{one_thread}"}
+            return told | one_group | forced | rate | BT709 | {"tag:v": "hvc1"}
+        case "vp9":
+            # Without alternate reference frames: libvpx has none with alpha, and each packet is a shown frame.
+            told = {"c:v": "libvpx-vp9", "deadline": "good", "cpu-used": encoder.preset, "metadata:s:v:0": ALPHA_MODE}
+            return {"b:v": 0} | rate | told | {"auto-alt-ref": 0, "row-mt": 0} | one_group | BT709
+        case "prores":
+            return {"c:v": "prores_ks", "profile:v": "4444", "vendor": "apl0", "alpha_bits": 16} | BT709
+        case "h264-rgb":
+            return {"c:v": "libx264rgb", "preset": "veryfast", "qp": 0} | one_group | forced
+    raise ValueError(encoder.codec)
 
 
 @contextmanager

@@ -123,7 +123,7 @@ class FormatNotSupported(RequestError):
     """The output format cannot be rendered in chunks."""
 
     code = "FORMAT_NOT_SUPPORTED_IN_DISTRIBUTED"
-    advice = "Ask for format mp4."
+    advice = "Ask for format mp4 (codec h264 or h265), mov, webm, png-sequence or gif, in SDR."
 
 
 class ProjectError(RenderError):

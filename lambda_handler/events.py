@@ -6,7 +6,8 @@ camelCase inside Config.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -19,12 +20,19 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_camel, to_pascal
+from pydantic_core import PydanticCustomError
 
 from lambda_handler.errors import FormatNotSupported, InvalidConfig, PlanProtocolUnsupported
+from lambda_handler.formats import FASTEST_GIF, FORMATS, FormatName
+from lambda_handler.resolution import parse_resolution
 
 FRAME_RATES = ("24", "25", "30", "50", "60", "24000/1001", "30000/1001", "60000/1001")
 DEFAULT_MAX_PARALLEL_CHUNKS = 16
+DEFAULT_PLAN_SIZE = 2 * 1024**3
 CHUNK_FOLDER = "chunks"
+CONTRADICTION = "contradiction"
+# What a value of these fields asks for is not wrong, it cannot be rendered in chunks.
+FORMAT_FIELDS = frozenset({"format", "codec", "hdrMode"})
 
 Event = TypeVar("Event", bound=BaseModel)
 
@@ -38,7 +46,8 @@ def parse_fps(value: object) -> str:
 
 
 FrameRate = Annotated[str, BeforeValidator(parse_fps)]
-Size = Annotated[int, Field(ge=16, le=7680, multiple_of=2)]
+Size = Annotated[int, Field(ge=16, le=7680)]
+Resolution = Annotated[str, BeforeValidator(parse_resolution)]
 
 
 class Config(BaseModel):
@@ -51,8 +60,8 @@ class Config(BaseModel):
     fps: FrameRate | None = Field(None, description="Frames per second; the composition's data-fps, else 30.")
     width: Size | None = Field(None, description="Checked against the composition's width in px.")
     height: Size | None = Field(None, description="Checked against the composition's height in px.")
-    format: Literal["mp4"] = Field("mp4", description="Container of the video.")
-    codec: Literal["h264"] = Field("h264", description="Video codec.")
+    format: FormatName = Field("mp4", description="Container of the video; mov, webm and png-sequence have alpha.")
+    codec: Literal["h264", "h265"] | None = Field(None, description="Video codec of mp4; h264.")
     quality: Literal["draft", "standard", "high"] = Field("standard", description="Encoder preset and CRF.")
     crf: int | None = Field(None, ge=0, le=51, description="Constant rate factor; excludes bitrate.")
     bitrate: str | None = Field(None, pattern=r"^\d+(\.\d+)?[kKmM]?$", description="Target bitrate; excludes crf.")
@@ -63,14 +72,58 @@ class Config(BaseModel):
         None, description="Where the chunks run; recorded."
     )
     hdr_mode: Literal["auto", "force-sdr"] = Field("auto", description="Output is always SDR.")
+    video_frame_format: Literal["auto", "jpg", "png"] = Field("auto", description="How frames of videos are extracted.")
+    output_resolution: Resolution | None = Field(
+        None, description="Output size by name, as 4k or portrait: a whole multiple of the composition's size."
+    )
+    output_resolution_aspect_agnostic: bool = Field(
+        False, description="outputResolution means its tier, in the composition's own orientation."
+    )
+    cfr: bool = Field(False, description="Every frame lasts exactly as long as any other; mp4 and mov always do so.")
+    reject_on_system_fonts: bool = Field(True, description="Refuse text in fonts that only a machine has.")
+    fail_closed_font_fetch: bool = Field(True, description="Refuse when a font cannot be fetched.")
+    strictness: Literal["strict", "best-effort"] = Field(
+        "best-effort", description="Whether sound or media that cannot be used fail the render or are warned about."
+    )
+    plan_dir_size_limit_bytes: int = Field(DEFAULT_PLAN_SIZE, ge=1, description="Most bytes of a plan's artifacts.")
     entry_file: str = Field("index.html", pattern=r"^[^/\\]+\.html?$", description="The page, in the top folder.")
     variables: dict[str, JsonValue] = Field(default_factory=dict, description="Values of declared variables.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_engine_options(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "engineConfig" in given:
+            raise _refusal("engineConfig", "options of the reference's engine mean nothing here")
+        return given
+
     @model_validator(mode="after")
-    def _one_rate_control(self) -> Config:
-        if self.crf is not None and self.bitrate is not None:
-            raise ValueError("crf and bitrate exclude each other")
+    def _without_contradiction(self) -> Config:
+        for field, why in self._contradictions():
+            raise _refusal(field, why)
         return self
+
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        output = FORMATS[self.format]
+        if self.crf is not None and self.bitrate is not None:
+            yield "crf", "crf and bitrate exclude each other"
+        if self.codec and self.format != "mp4":
+            yield "codec", f"codec is a choice for format mp4 only, and format is {self.format}"
+        if not output.rated:
+            for field, value in (("crf", self.crf), ("bitrate", self.bitrate)):
+                if value is not None:
+                    yield field, f"format {self.format} has no {field}: its quality is fixed"
+        if self.cfr and not output.constant:
+            yield "cfr", f"format {self.format} cannot give every frame exactly the same time"
+        if self.format == "gif" and self.fps and Fraction(self.fps) > FASTEST_GIF:
+            yield "fps", f"format gif shows at most {FASTEST_GIF} frames a second, and fps is {self.fps}"
+        if output.even and not self.output_resolution:
+            for field, size in (("width", self.width), ("height", self.height)):
+                if size and size % 2:
+                    yield field, f"{size} is odd; {self.format} video has even sizes only"
+
+
+def _refusal(field: str, why: str) -> PydanticCustomError:
+    return PydanticCustomError(CONTRADICTION, "{why}", {"field": field, "why": why})
 
 
 class _Event(BaseModel):
@@ -122,7 +175,7 @@ class _Planned(_Event):
     plan_hash: str
     plan_v2_manifest_s3_uri: str
     plan_v2_artifact_s3_prefix: str
-    format: str = "mp4"
+    format: FormatName | None = None
 
 
 class RenderChunkEvent(_Planned):
@@ -156,7 +209,7 @@ class AssembleEvent(_Planned):
     audio_s3_uri: None = None
     output_s3_uri: str
     execution_arn: str | None = None
-    cfr: Literal[False] = False
+    cfr: bool = False
 
 
 class AssembleResult(_Event):
@@ -208,15 +261,22 @@ def validated(model: type[Event], fields: Mapping[str, Any]) -> Event:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        complaints = [(".".join(map(str, item["loc"])), item["msg"], item["type"]) for item in error.errors()]
-        for where, message, _ in complaints:
-            if where.rpartition(".")[2] in ("format", "Format", "codec"):
+        complaints = [
+            _complaint(item["loc"], item["msg"], item["type"], item.get("ctx", {})) for item in error.errors()
+        ]
+        for where, message, kind in complaints:
+            if where.rpartition(".")[2] in FORMAT_FIELDS | {"Format"} and kind != CONTRADICTION:
                 raise FormatNotSupported(f"{where}: {message}.") from error
-        told = "; ".join(
-            f"{where or 'request'}: " + ("unknown field" if kind == "extra_forbidden" else message)
-            for where, message, kind in complaints
-        )
-        raise InvalidConfig(f"{told}.") from error
+        raise InvalidConfig(
+            "; ".join(f"{where or 'request'}: {message}" for where, message, _ in complaints) + "."
+        ) from error
+
+
+def _complaint(place: tuple[int | str, ...], message: str, kind: str, about: Mapping[str, Any]) -> tuple[str, str, str]:
+    where = ".".join(map(str, place))
+    if kind == CONTRADICTION:
+        return ".".join(filter(None, (where, about["field"]))), message, kind
+    return where, "unknown field" if kind == "extra_forbidden" else message, kind
 
 
 def to_wire(model: BaseModel) -> dict[str, Any]:

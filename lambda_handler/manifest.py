@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from lambda_handler import storage
-from lambda_handler.errors import ChunkIndexOutOfRange, MissingPlanArtifact, PlanHashMismatch
+from lambda_handler.errors import ChunkIndexOutOfRange, InvalidConfig, MissingPlanArtifact, PlanHashMismatch
+from lambda_handler.formats import FORMATS, FormatName, OutputFormat
 from lambda_handler.grid import FrameRange
 
 SCHEMA = "prefect-hyperframes-plan-1"
@@ -55,7 +56,10 @@ class Tools(_Frozen):
 
 
 class Encoder(_Frozen):
-    """How frames become video (composition contract, section 5)."""
+    """How frames become video (composition contract, section 5).
+
+    `codec` is h264, h265, prores, vp9, png (a folder of pictures) or h264-rgb, which loses nothing.
+    """
 
     codec: str
     preset: str
@@ -64,15 +68,23 @@ class Encoder(_Frozen):
 
 
 class Capture(_Frozen):
-    """How frames are taken; `untimed` are compositions that register no timeline, so nobody waits for them."""
+    """How frames are taken, of a page of `width` x `height` CSS px with `scale` device pixels for each.
+
+    Pictures are JPEG of `jpeg_quality`, PNG where that is None; `transparent`: without the page's background.
+    `untimed` are compositions that register no timeline, so nobody waits for them.
+    """
 
     mode: str
-    jpeg_quality: int
+    width: int
+    height: int
+    scale: int
+    jpeg_quality: int | None
+    transparent: bool
     untimed: tuple[str, ...]
 
 
 class Manifest(_Frozen):
-    """One plan. `duration` in seconds, `fps` as "num/den" or a whole number, sizes in px."""
+    """One plan. `duration` in seconds, `fps` as "num/den" or a whole number; `width` and `height` are the video's."""
 
     schema_version: str = SCHEMA
     request_digest: str
@@ -82,7 +94,7 @@ class Manifest(_Frozen):
     height: int
     duration: float
     total_frames: int
-    format: str
+    format: FormatName
     chunks: tuple[tuple[int, int], ...]
     tools: Tools
     capture: Capture
@@ -95,6 +107,11 @@ class Manifest(_Frozen):
     def rate(self) -> Fraction:
         """Frames per second, exactly."""
         return Fraction(self.fps)
+
+    @property
+    def output(self) -> OutputFormat:
+        """What the format means."""
+        return FORMATS[self.format]
 
     @property
     def plan_hash(self) -> str:
@@ -112,7 +129,7 @@ class Manifest(_Frozen):
         """The object name of chunk `index`: its place, and the hash of what makes it."""
         frames = self.chunk(index)
         made_of = canonical([self.plan_hash, frames.start, frames.end])
-        return f"{index:04d}-{hashlib.sha256(made_of).hexdigest()[:16]}.{self.format}"
+        return f"{index:04d}-{hashlib.sha256(made_of).hexdigest()[:16]}{self.output.chunk_suffix}"
 
 
 def canonical(value: Any) -> bytes:
@@ -133,8 +150,11 @@ def load(uri: str) -> Manifest | None:
         return None
 
 
-def load_checked(uri: str, plan_hash: str) -> Manifest:
-    """The manifest an event names. Raises MissingPlanArtifact, PlanHashMismatch."""
+def load_checked(uri: str, plan_hash: str, output_format: str | None = None) -> Manifest:
+    """The manifest an event names, of the format that it names, if it does.
+
+    Raises MissingPlanArtifact, PlanHashMismatch, InvalidConfig.
+    """
     manifest = load(uri)
     if manifest is None:
         raise MissingPlanArtifact(f"There is no readable plan at {uri}.")
@@ -142,4 +162,6 @@ def load_checked(uri: str, plan_hash: str) -> Manifest:
         raise PlanHashMismatch(
             f"The plan at {uri} has hash {manifest.plan_hash[:16]}…, the event asks for {plan_hash[:16]}…."
         )
+    if output_format not in (None, manifest.format):
+        raise InvalidConfig(f"Format: the event says {output_format}, and the plan is for {manifest.format}.")
     return manifest

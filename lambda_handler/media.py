@@ -13,18 +13,22 @@ from lambda_handler.toolchain import Ffmpeg
 
 @dataclass(frozen=True)
 class Packet:
-    """One encoded picture. Times in ticks of the stream's time base; `checksum` is ffmpeg's Adler-32."""
+    """One encoded picture. Times in ticks of the stream's time base; `checksum` is ffmpeg's Adler-32.
+
+    `beside` is what travels with it, as WebM's alpha does: size and checksum of each piece.
+    """
 
     pts: int
     duration: int
     size: int
     checksum: str
     key: bool
+    beside: tuple[str, ...]
 
     @property
-    def content(self) -> tuple[int, str]:
+    def content(self) -> tuple[int, str, tuple[str, ...]]:
         """What stream copy keeps."""
-        return self.size, self.checksum
+        return self.size, self.checksum, self.beside
 
 
 @dataclass(frozen=True)
@@ -37,17 +41,27 @@ class VideoStream:
     packets: tuple[Packet, ...]
 
     def keeps_rate(self, fps: Fraction) -> bool:
-        """Whether every packet stands exactly where its frame belongs, the first at 0."""
+        """Whether every packet stands where its frame belongs, the first at 0.
+
+        Exactly so where a frame lasts a whole number of ticks, else (milliseconds in WebM, 1/100 s in GIF) less than
+        one tick from it.
+        """
         step = 1 / fps / self.time_base
-        return all(packet.pts == index * step and packet.duration == step for index, packet in enumerate(self.packets))
+        allowed = 0 if step.denominator == 1 else Fraction(999, 1000)
+        return all(
+            abs(packet.pts - index * step) <= allowed and abs(packet.duration - step) <= allowed
+            for index, packet in enumerate(self.packets)
+        )
 
 
-def video_stream(tool: Ffmpeg, path: Path, *, decode: bool) -> VideoStream:
+def video_stream(tool: Ffmpeg, path: Path, *, decode: bool, decoder: str | None = None) -> VideoStream:
     """Lists the packets of the first video track; with `decode`, every one is decoded as well.
 
-    Raises EncoderInterrupted when the file cannot be read or decoded without an error.
+    `decoder`: ffmpeg's name of it, where its choice is not meant. Raises EncoderInterrupted when the file cannot be
+    read or decoded without an error.
     """
     command = [str(tool.executable), "-hide_banner", "-loglevel", "error", "-nostats", "-xerror"]
+    command += ["-c:v", decoder] if decoder else []
     command += ["-threads", "1", "-i", str(path), "-map", "0:v:0", "-c", "copy", "-f", "framecrc", "pipe:1"]
     if decode:
         command += ["-map", "0:v:0", "-f", "null", "-"]
@@ -67,5 +81,6 @@ def _parsed(listing: str) -> VideoStream:
         _, _, pts, duration, size, checksum, *flags = (part.strip() for part in line.split(","))
         # framecrc names flags only where they are not those of a key frame.
         key = not any(flag.startswith("F=") and not int(flag[2:], 16) & 1 for flag in flags)
-        packets.append(Packet(int(pts), int(duration), int(size), checksum, key))
+        beside = tuple(flag for flag in flags if not flag.startswith("F="))
+        packets.append(Packet(int(pts), int(duration), int(size), checksum, key, beside))
     return VideoStream(Fraction(head["tb 0"].strip()), int(width), int(height), tuple(packets))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
 from importlib.metadata import version
@@ -17,12 +17,14 @@ from lambda_handler import archive, capture, encode, storage, toolchain
 from lambda_handler.browser import arguments, launched
 from lambda_handler.compile.fetch import Network
 from lambda_handler.compile.page import CompiledPage, compile_page, init_script
-from lambda_handler.errors import InvalidConfig, ProjectNotFound
+from lambda_handler.errors import InvalidConfig, PlanTooLarge, ProjectNotFound
 from lambda_handler.events import DEFAULT_MAX_PARALLEL_CHUNKS, FRAME_RATES, Config, PlanEvent, PlanResult
+from lambda_handler.formats import FASTEST_GIF, FORMATS
 from lambda_handler.grid import FrameRange, frame_time, slices, total_frames
 from lambda_handler.manifest import SCHEMA, Capture, Manifest, Tools, digest, load
-from lambda_handler.page.session import opened
+from lambda_handler.page.session import CompositionPage, opened
 from lambda_handler.render_folder import RenderFolder
+from lambda_handler.resolution import device_scale
 from lambda_handler.site import INIT_SCRIPT, publish, stage
 
 DEFAULT_FPS = "30"
@@ -119,22 +121,26 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         runtime=toolchain.page_runtime().script,
         fetch=Network(),
     )
-    _check_size(config, page)
+    taken = _capture(config, page)
     fps = _frame_rate(config, page)
     rate = Fraction(fps)
     if page.duration is not None:
         total_frames(page.duration, rate)
     script = init_script(float(rate))
     site = stage({**page.files, INIT_SCRIPT: script.encode()}, scratch)
+    _check_bytes(site, config.plan_dir_size_limit_bytes)
+    size = {"width": page.width, "height": page.height, "scale": taken.scale}
     with (
-        launched(toolchain.chromium(), page.width, page.height) as browser,
-        opened(browser, site, script, width=page.width, height=page.height, fps=float(rate)) as composition,
+        launched(toolchain.chromium(), **size) as browser,
+        opened(browser, site, script, **size, fps=float(rate)) as composition,
     ):
         untimed = composition.make_ready(())
         composition.require_software_gpu()
+        if taken.transparent:
+            composition.clear_background()
         duration = page.duration if page.duration is not None else composition.duration()
         frames = total_frames(duration, rate)
-        milliseconds = _measured(composition.seek, composition.jpeg, frames, rate)
+        milliseconds = _measured(composition, taken.jpeg_quality, frames, rate)
         composition.problems.check()
         refused = tuple(f"The page asked for {url}, which it was refused." for url in composition.problems.refused)
     silent = tuple(f"Composition {name} registers no timeline." for name in untimed)
@@ -142,14 +148,14 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         request_digest=request,
         composition=page.composition,
         fps=fps,
-        width=page.width,
-        height=page.height,
+        width=page.width * taken.scale,
+        height=page.height * taken.scale,
         duration=duration,
         total_frames=frames,
         format=config.format,
         chunks=tuple((cut.start, cut.end) for cut in _slices(config, frames, milliseconds)),
-        tools=tools(page.width, page.height),
-        capture=Capture(mode=capture.MODE, jpeg_quality=capture.JPEG_QUALITY, untimed=untimed),
+        tools=tools(taken),
+        capture=taken.model_copy(update={"untimed": untimed}),
         encoder=encode.encoder_for(config),
         artifacts=publish(site, folder.artifacts),
         warnings=(*page.warnings, *silent, *refused),
@@ -157,17 +163,54 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
     )
 
 
-def tools(width: int, height: int) -> Tools:
-    """What this worker would render a `width` x `height` px composition with."""
+def tools(taken: Capture) -> Tools:
+    """What this worker would take and encode such pictures with."""
     ffmpeg = toolchain.ffmpeg()
     return Tools(
         producer=producer_version(),
         chromium=toolchain.chromium().identity,
-        chromium_arguments=arguments(width, height),
+        chromium_arguments=arguments(taken.width, taken.height, taken.scale),
         ffmpeg=ffmpeg.identity,
         ffmpeg_version=ffmpeg.version,
         runtime=toolchain.page_runtime().identity,
     )
+
+
+def _capture(config: Config, page: CompiledPage) -> Capture:
+    """How the pictures are taken, as far as it is known before the page is open."""
+    _check_size(config, page)
+    output = FORMATS[config.format]
+    scale = device_scale(
+        config.output_resolution,
+        any_orientation=config.output_resolution_aspect_agnostic,
+        width=page.width,
+        height=page.height,
+    )
+    for name, size in (("width", page.width), ("height", page.height)):
+        if output.even and size * scale % 2:
+            raise InvalidConfig(
+                f"format: {config.format} video has even sizes only, and data-{name} is {size}.",
+                resolution=f"Set data-{name} to {size + 1}, or ask for mov, webm, png-sequence or gif.",
+            )
+    return Capture(
+        mode=capture.MODE,
+        width=page.width,
+        height=page.height,
+        scale=scale,
+        # What loses nothing has to be given pictures that lost nothing.
+        jpeg_quality=capture.JPEG_QUALITY if config.format == "mp4" else None,
+        transparent=output.alpha,
+        untimed=(),
+    )
+
+
+def _check_bytes(site: Mapping[str, Path], limit: int) -> None:
+    size = sum(file.stat().st_size for file in site.values())
+    if size > limit:
+        raise PlanTooLarge(
+            f"The plan's files have {size} bytes, and planDirSizeLimitBytes is {limit}.",
+            resolution="Leave unused files out of the project, or raise planDirSizeLimitBytes.",
+        )
 
 
 def _check_size(config: Config, page: CompiledPage) -> None:
@@ -181,18 +224,24 @@ def _check_size(config: Config, page: CompiledPage) -> None:
 
 def _frame_rate(config: Config, page: CompiledPage) -> str:
     authored = (page.fps or "").strip()
-    return config.fps or (authored if authored in FRAME_RATES else DEFAULT_FPS)
+    fps = config.fps or (authored if authored in FRAME_RATES else DEFAULT_FPS)
+    if config.format == "gif" and Fraction(fps) > FASTEST_GIF:
+        raise InvalidConfig(
+            f"fps: format gif shows at most {FASTEST_GIF} frames a second, and the composition's data-fps is {fps}.",
+            resolution="Ask for fps 50 or less.",
+        )
+    return fps
 
 
-def _measured(seek: Callable[[float], None], jpeg: Callable[[int], bytes], frames: int, fps: Fraction) -> float:
+def _measured(composition: CompositionPage, jpeg_quality: int | None, frames: int, fps: Fraction) -> float:
     """Milliseconds for the dearest of a few frames, each taken twice and the better time counted."""
     dearest = 0.0
     for index in sorted({frames // 6, frames // 2, frames * 5 // 6}):
         times = []
         for moment in (index, min(index + 1, frames - 1)):
             began = time.perf_counter()
-            seek(frame_time(moment, fps))
-            jpeg(capture.JPEG_QUALITY)
+            composition.seek(frame_time(moment, fps))
+            composition.picture(jpeg_quality)
             times.append((time.perf_counter() - began) * 1000)
         dearest = max(dearest, min(times))
     return dearest

@@ -73,11 +73,6 @@ def _dimension(element: Element, name: str, default: int, page: str) -> int:
             f'{name}="{written}" of {describe(element)} in {page} is not a whole number of pixels.',
             resolution=f'Write a whole number of pixels, as in {name}="{default}".',
         )
-    if int(text) % 2:
-        raise CompositionInvalid(
-            f'{name}="{written}" of {describe(element)} in {page} is odd; H.264 video has even sizes only.',
-            resolution=f"Set {name} to {int(text) + 1}.",
-        )
     return int(text)
 
 

@@ -115,6 +115,14 @@
       document.body.style.removeProperty("content-visibility");
     },
 
+    // Backgrounds of the stage are not part of the picture in formats with alpha (composition contract, section 3.4).
+    clearBackground() {
+      const style = document.createElement("style");
+      style.textContent =
+        "html, body, [data-composition-id] { background: transparent !important }";
+      document.head.append(style);
+    },
+
     webglRenderer() {
       const gl = document.createElement("canvas").getContext("webgl");
       const info = gl?.getExtension("WEBGL_debug_renderer_info");

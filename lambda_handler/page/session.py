@@ -126,12 +126,19 @@ class CompositionPage:
         """Whether anything has to be drawn since the last `flush` or `has_changed`."""
         return bool(self._begin_frame(**self._next_tick())["hasDamage"])
 
-    def jpeg(self, quality: int) -> bytes:
-        """A picture of the page as it is now, whatever was drawn before."""
+    def clear_background(self) -> None:
+        """From now on pictures have no background: where the page draws nothing they are transparent."""
+        self._cdp.send("Emulation.setDefaultBackgroundColorOverride", {"color": {"r": 0, "g": 0, "b": 0, "a": 0}})
+        self._evaluate("() => __hfDriver.clearBackground()")
+
+    def picture(self, jpeg_quality: int | None) -> bytes:
+        """A picture of the page as it is now, whatever was drawn before: JPEG, or PNG where that is None."""
         self._evaluate("() => __hfDriver.hide()")
         self._begin_frame(**self._next_tick())
         self._evaluate("() => __hfDriver.show()")
-        screenshot = {"format": "jpeg", "quality": quality, "optimizeForSpeed": True}
+        screenshot: dict[str, Any] = {"format": "png", "optimizeForSpeed": True}
+        if jpeg_quality is not None:
+            screenshot |= {"format": "jpeg", "quality": jpeg_quality}
         for _ in range(SCREENSHOT_TRIES):
             answer = self._begin_frame(screenshot=screenshot, **self._next_tick())
             if "screenshotData" in answer:
@@ -159,12 +166,17 @@ class CompositionPage:
 
 @contextmanager
 def opened(
-    browser: Browser, site: Mapping[str, Path], init_script: str, *, width: int, height: int, fps: float
+    browser: Browser, site: Mapping[str, Path], init_script: str, *, width: int, height: int, fps: float, scale: int = 1
 ) -> Iterator[CompositionPage]:
-    """The composition whose files are `site` (served path -> file; "index.html" is the page)."""
+    """The composition whose files are `site` (served path -> file; "index.html" is the page).
+
+    `scale` is the one that the browser was launched with.
+    """
     problems = Problems()
     try:
-        context = browser.new_context(viewport={"width": width, "height": height}, service_workers="block")
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, device_scale_factor=scale, service_workers="block"
+        )
         try:
             page = _page(context, site, init_script, problems)
             cdp = context.new_cdp_session(page)

@@ -56,7 +56,7 @@ def test_quiet_prints_nothing(server: PrefectApi, project: Project, tmp_path: Pa
         (["--fps", "0"], "InvalidConfigError", "fps"),
         (["--crf", "52"], "InvalidConfigError", "crf"),
         (["--crf", "20", "--bitrate", "8M"], "InvalidConfigError", "exclude"),
-        (["--format", "webm"], "FORMAT_NOT_SUPPORTED_IN_DISTRIBUTED", "format"),
+        (["--format", "avi"], "FORMAT_NOT_SUPPORTED_IN_DISTRIBUTED", "format"),
         (["--variables", "{"], "InvalidConfigError", "--variables"),
     ],
 )

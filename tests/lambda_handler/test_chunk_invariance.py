@@ -59,14 +59,14 @@ def _pages(project: Path, count: int) -> Iterator[list[CompositionPage]]:
 
 
 def _in_order(composition: CompositionPage, which: FrameRange) -> dict[int, bytes]:
-    return {frame.index: frame.jpeg for frame in frames(composition, which, FPS, QUALITY)}
+    return {frame.index: frame.picture for frame in frames(composition, which, FPS, QUALITY)}
 
 
 def _jumping(composition: CompositionPage, order: Sequence[int]) -> dict[int, bytes]:
     pictures = {}
     for index in order:
         composition.seek(frame_time(index, FPS))
-        pictures[index] = composition.jpeg(QUALITY)
+        pictures[index] = composition.picture(QUALITY)
     return pictures
 
 

@@ -121,13 +121,28 @@ def test_an_event_without_a_known_action_is_refused(event: dict[str, Any]) -> No
         ({**PLAN, "Config": {"bitrate": "fast"}}, "Config.bitrate: "),
         ({**PLAN, "Config": {"entryFile": "../index.html"}}, "Config.entryFile: "),
         ({**PLAN, "Config": {"crf": 52}}, "Config.crf: "),
-        ({**PLAN, "Config": {"crf": 20, "bitrate": "4M"}}, "crf and bitrate exclude each other"),
+        ({**PLAN, "Config": {"crf": 20, "bitrate": "4M"}}, "Config.crf: crf and bitrate exclude each other"),
+        ({**PLAN, "Config": {"format": "webm", "codec": "h265"}}, "Config.codec: codec is a choice for format mp4"),
+        ({**PLAN, "Config": {"format": "mov", "codec": "h264"}}, "Config.codec: "),
+        ({**PLAN, "Config": {"format": "mov", "crf": 20}}, "Config.crf: format mov has no crf"),
+        ({**PLAN, "Config": {"format": "png-sequence", "bitrate": "8M"}}, "Config.bitrate: format png-sequence"),
+        ({**PLAN, "Config": {"format": "gif", "crf": 20}}, "Config.crf: format gif"),
+        ({**PLAN, "Config": {"format": "gif", "fps": 60}}, "Config.fps: format gif shows at most 50"),
+        ({**PLAN, "Config": {"format": "gif", "fps": "60000/1001"}}, "Config.fps: "),
+        ({**PLAN, "Config": {"format": "webm", "cfr": True}}, "Config.cfr: format webm cannot"),
+        ({**PLAN, "Config": {"format": "gif", "cfr": True}}, "Config.cfr: "),
+        ({**PLAN, "Config": {"format": "png-sequence", "cfr": True}}, "Config.cfr: "),
+        ({**PLAN, "Config": {"videoFrameFormat": "webp"}}, "Config.videoFrameFormat: "),
+        ({**PLAN, "Config": {"outputResolution": "8k"}}, "Config.outputResolution: "),
+        ({**PLAN, "Config": {"strictness": "lenient"}}, "Config.strictness: "),
+        ({**PLAN, "Config": {"planDirSizeLimitBytes": 0}}, "Config.planDirSizeLimitBytes: "),
+        ({**PLAN, "Config": {"engineConfig": {"gpu": True}}}, "Config.engineConfig: options of the reference's engine"),
         ({"Action": "plan", "PlanOutputS3Prefix": "s3://b/r"}, "ProjectS3Uri: "),
         ({**CHUNK, "ChunkIndex": -1}, "ChunkIndex: "),
         ({**CHUNK, "Config": {}}, "Config: unknown field"),
         ({**ASSEMBLE, "ChunkS3Uris": []}, "ChunkS3Uris: "),
         ({**ASSEMBLE, "AudioS3Uri": "s3://b/a.aac"}, "AudioS3Uri: "),
-        ({**ASSEMBLE, "Cfr": True}, "Cfr: "),
+        ({**ASSEMBLE, "Cfr": "maybe"}, "Cfr: "),
     ],
 )
 def test_a_wrong_field_is_named_with_its_path(event: dict[str, Any], named: str) -> None:
@@ -144,12 +159,33 @@ def test_every_wrong_field_is_named_at_once() -> None:
     assert all(name in caught.value.summary for name in ("fps: ", "widht: unknown field", "quality: "))
 
 
-@pytest.mark.parametrize("config", [{"format": "webm"}, {"format": "gif"}, {"format": "mov", "codec": "prores"}])
-def test_other_formats_are_refused_with_the_references_code(config: dict[str, str]) -> None:
-    """Chunks of them could not be joined by stream copy."""
+@pytest.mark.parametrize(
+    "config",
+    [{"format": "avi"}, {"codec": "av1"}, {"format": "mov", "codec": "prores"}, {"hdrMode": "force-hdr"}],
+)
+def test_what_cannot_be_made_in_chunks_is_refused_with_the_references_code(config: dict[str, str]) -> None:
+    """The message names the field."""
     with pytest.raises(FormatNotSupported) as caught:
         parse({**PLAN, "Config": config})
     assert caught.value.code == "FORMAT_NOT_SUPPORTED_IN_DISTRIBUTED"
+    assert next(iter(reversed(config))) in caught.value.summary
+
+
+def test_odd_sizes_are_for_formats_that_have_them() -> None:
+    """H.264 and H.265 pictures have half as many colours as pixels, each way."""
+    for name in ("mov", "webm", "png-sequence", "gif"):
+        assert parse_config({"format": name, "width": 321}).width == 321
+    with pytest.raises(InvalidConfig, match=r"width: 321 is odd"):
+        parse_config({"width": 321})
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [("4k", "4k"), ("UHD", "4k"), ("hd", "1080p"), ("1080p-portrait", "portrait"), ("square-4k", "square-4k")],
+)
+def test_a_resolution_has_one_name_inside(written: str, name: str) -> None:
+    """So that the same request is the same plan."""
+    assert parse_config({"outputResolution": written}).output_resolution == name
 
 
 @pytest.mark.parametrize("protocol", ["v1", "v3", "", 2])
