@@ -17,6 +17,9 @@ RenderError
 │   ├── DurationOutOfRange             DISTRIBUTED_DURATION_OUT_OF_RANGE
 │   ├── VariablesInvalid               VARIABLES_INVALID
 │   ├── PageAssetMissing               PAGE_ASSET_MISSING
+│   ├── NotMediaPayload                NOT_MEDIA_PAYLOAD
+│   ├── VideoSourceUnrenderable        VIDEO_SOURCE_UNRENDERABLE
+│   ├── InvalidVideoMetadata           INVALID_VIDEO_METADATA
 │   ├── PageScriptFailed               PAGE_SCRIPT_FAILED
 │   ├── PageNotReady                   PAGE_NOT_READY
 │   └── PlanTooLarge                   PLAN_TOO_LARGE
@@ -201,6 +204,27 @@ class PageAssetMissing(ProjectError):
 
     code = "PAGE_ASSET_MISSING"
     advice = "Put the file into the project, or correct its URL."
+
+
+class NotMediaPayload(ProjectError):
+    """A media file is something else: a Git LFS pointer, a web page, nothing at all."""
+
+    code = "NOT_MEDIA_PAYLOAD"
+    advice = "Put the media file itself into the project."
+
+
+class VideoSourceUnrenderable(ProjectError):
+    """A media file cannot be read, lacks what is asked of it, or ends before it would begin to show."""
+
+    code = "VIDEO_SOURCE_UNRENDERABLE"
+    advice = "Play the file in a browser; convert it to MP4 (H.264, AAC) or WebM where that fails."
+
+
+class InvalidVideoMetadata(ProjectError):
+    """A media file does not say how long it lasts or how large its pictures are."""
+
+    code = "INVALID_VIDEO_METADATA"
+    advice = "Write the file anew: ffmpeg -i IN -c copy OUT."
 
 
 class PageScriptFailed(ProjectError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import cache
 from importlib.metadata import version
@@ -17,11 +17,13 @@ from lambda_handler import archive, capture, encode, storage, toolchain
 from lambda_handler.browser import arguments, launched
 from lambda_handler.compile.fetch import Network
 from lambda_handler.compile.page import CompiledPage, compile_page, init_script
-from lambda_handler.errors import InvalidConfig, PlanTooLarge, ProjectNotFound
+from lambda_handler.errors import FeatureNotSupported, InvalidConfig, PageAssetMissing, PlanTooLarge, ProjectNotFound
 from lambda_handler.events import DEFAULT_MAX_PARALLEL_CHUNKS, FRAME_RATES, Config, PlanEvent, PlanResult
 from lambda_handler.formats import FASTEST_GIF, FORMATS
 from lambda_handler.grid import FrameRange, frame_time, slices, total_frames
 from lambda_handler.manifest import SCHEMA, Capture, Manifest, Tools, digest, load
+from lambda_handler.media_clips import MediaClip, clips
+from lambda_handler.media_sources import MediaSource, page_facts, probe_all
 from lambda_handler.page.session import CompositionPage, opened
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.resolution import device_scale
@@ -126,9 +128,10 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
     rate = Fraction(fps)
     if page.duration is not None:
         total_frames(page.duration, rate)
-    script = init_script(float(rate))
-    site = stage({**page.files, INIT_SCRIPT: script.encode()}, scratch)
+    site = stage(page.files, scratch)
     _check_bytes(site, config.plan_dir_size_limit_bytes)
+    sources = _probed(page.media, site)
+    script = init_script(float(rate), page_facts(sources))
     size = {"width": page.width, "height": page.height, "scale": taken.scale}
     with (
         launched(toolchain.chromium(), **size) as browser,
@@ -138,11 +141,17 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         composition.require_software_gpu()
         if taken.transparent:
             composition.clear_background()
+        # A script or a variable may have given an element another file.
+        if added := _probed(sorted({clip["source"] for clip in composition.media()} - {None, *sources}), site):
+            sources |= added
+            composition.know_media(page_facts(added))
         duration = page.duration if page.duration is not None else composition.duration()
         frames = total_frames(duration, rate)
+        _refuse_media(clips(composition.media(), duration))
         milliseconds = _measured(composition, taken.jpeg_quality, frames, rate)
         composition.problems.check()
         refused = tuple(f"The page asked for {url}, which it was refused." for url in composition.problems.refused)
+    site |= stage({INIT_SCRIPT: init_script(float(rate), page_facts(sources)).encode()}, scratch)
     silent = tuple(f"Composition {name} registers no timeline." for name in untimed)
     return Manifest(
         request_digest=request,
@@ -161,6 +170,19 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         warnings=(*page.warnings, *silent, *refused),
         measured_ms_per_frame=round(milliseconds, 1),
     )
+
+
+def _probed(paths: Iterable[str], site: Mapping[str, Path]) -> dict[str, MediaSource]:
+    for path in paths:
+        if path not in site:
+            raise PageAssetMissing(f"A video or audio element asks for {path}, which is not part of the plan.")
+    return probe_all(toolchain.ffmpeg(), {path: site[path] for path in paths})
+
+
+def _refuse_media(found: tuple[MediaClip, ...]) -> None:
+    for clip in found:
+        if not clip.hidden:
+            raise FeatureNotSupported(f'<{clip.tag} id="{clip.render_id}">: {clip.tag} cannot be rendered yet.')
 
 
 def tools(taken: Capture) -> Tools:

@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
 
 from justhtml.dom import Document
 
@@ -15,7 +17,6 @@ from lambda_handler.compile.assets import localise
 from lambda_handler.compile.dom import (
     attribute,
     create_element,
-    describe,
     head_of,
     html_of,
     parse,
@@ -24,14 +25,15 @@ from lambda_handler.compile.dom import (
     serialise,
 )
 from lambda_handler.compile.fetch import Fetch
-from lambda_handler.compile.media_ids import assign_media_ids
+from lambda_handler.compile.media_ids import assign_media_ids, media_sources
 from lambda_handler.compile.project import Project
+from lambda_handler.compile.resources import PAGE
 from lambda_handler.compile.root import resolve_root
 from lambda_handler.compile.subcompositions import flatten
 from lambda_handler.compile.variable_page import apply_variables, declared_variables
 from lambda_handler.compile.variables import validate_overrides
-from lambda_handler.errors import CompositionNotFound, FeatureNotSupported
-from lambda_handler.page import CLOCK_SCRIPT, DRIVER_SCRIPT
+from lambda_handler.errors import CompositionNotFound
+from lambda_handler.page import CLOCK_SCRIPT, DRIVER_SCRIPT, MEDIA_SCRIPT
 
 RUNTIME = "_hf/runtime.js"
 RUNTIME_MARK = "hyperframe.runtime"
@@ -40,7 +42,8 @@ RUNTIME_MARK = "hyperframe.runtime"
 @dataclass(frozen=True)
 class CompiledPage:
     """One flat page. `files`: served path -> file or content, "index.html" among them; sizes in px, `duration` in
-    seconds, None where only the running page can tell it; `fps` as the author wrote it."""
+    seconds, None where only the running page can tell it; `fps` as the author wrote it; `media` are the served paths
+    of the files that its video and audio elements name."""
 
     files: Mapping[str, Path | bytes]
     composition: str
@@ -48,6 +51,7 @@ class CompiledPage:
     height: int
     duration: float | None
     fps: str | None
+    media: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -71,7 +75,6 @@ def compile_page(
     validate_overrides(declared_variables(document, flat.scopes), variables)
     apply_variables(document, flat.scopes, variables, entry)
     root = resolve_root(document, entry)
-    _refuse_media(document)
     assign_media_ids(document)
     localised = localise(document, project=folder, node_modules=node_modules, fetch=fetch)
     _load_runtime(document)
@@ -79,21 +82,29 @@ def compile_page(
     files |= {path.lstrip("/"): content for path, content in localised.files.items()}
     files |= {"index.html": serialise(document).encode(), RUNTIME: runtime}
     return CompiledPage(
-        files, root.composition_id, root.width, root.height, root.duration, root.fps, localised.warnings
+        files=files,
+        composition=root.composition_id,
+        width=root.width,
+        height=root.height,
+        duration=root.duration,
+        fps=root.fps,
+        media=tuple(served_path(url) for url in media_sources(document)),
+        warnings=localised.warnings,
     )
 
 
-def init_script(fps: float) -> str:
-    """What runs before any script of the page: the clock, the driver, and what the runtime wants to know."""
+def served_path(url: str) -> str:
+    """The path under which the page's own origin serves `url`, as in `CompiledPage.files`."""
+    return unquote(urlsplit(urljoin(PAGE, url)).path).lstrip("/")
+
+
+def init_script(fps: float, media: Mapping[str, Mapping[str, float]] = MappingProxyType({})) -> str:
+    """What runs before any script of the page: the clock, the media elements, the driver, and what they and the
+    runtime want to know: `media` has the facts of every media file by its served path."""
     seek = json.dumps({"fps": fps, "fpsSource": "renderer", "mode": "exact"})
     settings = f"window.__HF_RENDER_CAPTURE_MODE = true; window.__HF_EXPORT_RENDER_SEEK_CONFIG = {seek};"
-    return f"{settings}\n{CLOCK_SCRIPT}\n{DRIVER_SCRIPT}"
-
-
-def _refuse_media(document: Document) -> None:
-    for element in select(document, "video, audio"):
-        if attribute(element, "data-hidden") is None:
-            raise FeatureNotSupported(f"{describe(element)}: video and audio elements cannot be rendered yet.")
+    facts = f"window.__hfMediaFacts = {json.dumps({path: dict(known) for path, known in media.items()})};"
+    return "\n".join([settings, facts, CLOCK_SCRIPT, MEDIA_SCRIPT, DRIVER_SCRIPT])
 
 
 def _load_runtime(document: Document) -> None:

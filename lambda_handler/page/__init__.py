@@ -1,8 +1,9 @@
-"""What runs inside the composition's page: the virtual clock and the page driver."""
+"""What runs inside the composition's page: the virtual clock, the media elements and the page driver."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 CLOCK_SCRIPT = (Path(__file__).parent / "clock.js").read_text("utf-8")
+MEDIA_SCRIPT = (Path(__file__).parent / "media.js").read_text("utf-8")
 DRIVER_SCRIPT = (Path(__file__).parent / "driver.js").read_text("utf-8")

@@ -91,6 +91,11 @@
       }
     },
 
+    // Where every video and audio element stands in time; seconds, as the page resolves them.
+    media: () => window.__hfMedia.clips(),
+
+    knowMedia: (facts) => window.__hfMedia.know(facts),
+
     duration: () => Number(window.__player?.getDuration?.() ?? 0),
 
     // Shows the frame at `seconds`; resolves when the page's own promises about it are kept.

@@ -114,6 +114,15 @@ class CompositionPage:
         """The length in seconds that the page itself reports; 0 where it knows none."""
         return float(self._evaluate("() => __hfDriver.duration()"))
 
+    def media(self) -> list[dict[str, Any]]:
+        """Every video and audio element of the ready page and where it stands in time: see `media_clips.clips`."""
+        told: list[dict[str, Any]] = self._evaluate("() => __hfDriver.media()")
+        return told
+
+    def know_media(self, facts: Mapping[str, Mapping[str, float]]) -> None:
+        """Tells the page of more media files than its init script did."""
+        self._evaluate("facts => __hfDriver.knowMedia(facts)", facts)
+
     def seek(self, seconds: float) -> None:
         """Moves the page to the moment `seconds`."""
         self._evaluate("seconds => __hfDriver.seek(seconds)", seconds)

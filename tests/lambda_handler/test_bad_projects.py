@@ -19,8 +19,8 @@ from lambda_handler.errors import (
     CompositionNotFound,
     DurationOutOfRange,
     EmptyComposition,
-    FeatureNotSupported,
     InvalidConfig,
+    NotMediaPayload,
     PageAssetMissing,
     PageNotReady,
     PageScriptFailed,
@@ -31,6 +31,7 @@ from lambda_handler.errors import (
     Retry,
     UriNotAllowed,
     VariablesInvalid,
+    VideoSourceUnrenderable,
 )
 from lambda_handler.storage import file_uri
 
@@ -99,8 +100,11 @@ BAD = (
     Bad("unknown variable", VariablesInvalid, page(DECLARED), ("titel",), config={"variables": {"titel": 1}}),
     Bad("wrong type", VariablesInvalid, page(DECLARED), ("title",), config={"variables": {"title": 3}}),
     Bad("not an option", VariablesInvalid, page(DECLARED), ("tone",), config={"variables": {"tone": "loud"}}),
-    Bad("video", FeatureNotSupported, page('<video id="clip" src="a.mp4"></video>'), ("video",)),
-    Bad("audio", FeatureNotSupported, page('<audio id="song" src="a.mp3"></audio>'), ("audio",)),
+    Bad("missing video", PageAssetMissing, page('<video id="clip" src="a.mp4"></video>'), ("a.mp4", "clip")),
+    Bad("video that is a pointer", NotMediaPayload, page('<video src="a.mp4"></video>'), ("a.mp4", "git lfs pull"),
+        {"a.mp4": "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"}),
+    Bad("video that is none", VideoSourceUnrenderable, page('<video src="a.mp4"></video>'), ("a.mp4",),
+        {"a.mp4": "moov" * 100}),
     Bad("never ready", PageNotReady, _script("window.__tailwindReady = false"), ("tailwind", "2 s")),
 )  # fmt: skip
 

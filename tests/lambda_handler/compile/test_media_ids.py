@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lambda_handler.compile.dom import attribute, parse
-from lambda_handler.compile.media_ids import assign_media_ids
+from lambda_handler.compile.dom import attribute, parse, serialise
+from lambda_handler.compile.media_ids import assign_media_ids, media_sources
 
 
 def _ids(html: str) -> list[str | None]:
@@ -34,11 +34,27 @@ def test_names_stay_when_the_page_is_compiled_again() -> None:
     ]
 
 
-def test_attributes_that_would_keep_media_from_loading_go() -> None:
-    """Media are served from where the page is, and are never played."""
+def test_no_medium_loads_or_plays_by_itself() -> None:
+    """The renderer draws and mixes them; an image loads as ever."""
     document = parse(
-        '<video crossorigin preload="NONE"></video><img crossorigin="anonymous" src="a.png"><audio preload="auto">'
+        '<video crossorigin autoplay controls src="v.mp4" data-start="1"></video>'
+        '<img crossorigin="anonymous" src="a.png"><audio preload="auto" src="a.mp3" data-start="2"></audio>'
     )
     video, image, audio = assign_media_ids(document)
-    assert set(video.attrs) | set(image.attrs) == {"src", "data-hf-render-id"}
-    assert attribute(audio, "preload") == "auto"
+    assert video.attrs == {"src": "v.mp4", "data-start": "1", "preload": "none", "data-hf-render-id": "hf-video-0"}
+    assert set(image.attrs) == {"src", "data-hf-render-id"}
+    assert attribute(audio, "preload") == "none"
+
+
+def test_a_medium_without_a_start_starts_with_its_composition() -> None:
+    """The runtime shows only what has a start, and reads the mark; templates are mounted by scripts as they are."""
+    document = parse('<video src="a.mp4"></video><template><video src="b.mp4" autoplay></video></template>')
+    (video,) = assign_media_ids(document)
+    assert (attribute(video, "data-start"), attribute(video, "data-hf-auto-start")) == ("0", "")
+    assert '<video src="b.mp4" preload="none" data-start="0" data-hf-auto-start' in serialise(document)
+
+
+def test_media_sources_are_those_of_elements_and_their_children() -> None:
+    """Each once, in order; pictures are none."""
+    html = '<video><source src="b.webm"><source src="a.mp4"></video><audio src="c.mp3"></audio><audio src="a.mp4">'
+    assert media_sources(parse(f'{html}</audio><img src="d.png">')) == ("b.webm", "a.mp4", "c.mp3")

@@ -1,0 +1,251 @@
+// Video and audio elements. Nothing is fetched, decoded or played here: what a browser would know of a file is told
+// by the plan (__hfMediaFacts: served path -> seconds and px), and a video shows the frame it is given as its poster,
+// which has its layout box, its styles and its place in the painting order.
+(() => {
+  const facts = window.__hfMediaFacts || {};
+  const media = HTMLMediaElement.prototype;
+  const states = new WeakMap();
+  const HAVE_ENOUGH_DATA = 4;
+
+  const state = (element) => {
+    if (!states.has(element)) states.set(element, { paused: true, time: 0, announced: false, callbacks: new Map() });
+    return states.get(element);
+  };
+
+  // The path under which the page's own origin serves `url`; null for anything else.
+  function pathOf(url) {
+    if (!url) return null;
+    try {
+      const parts = new URL(url, document.baseURI);
+      return parts.origin === location.origin ? decodeURIComponent(parts.pathname).slice(1) : parts.href;
+    } catch {
+      return url;
+    }
+  }
+
+  // What the element would load: its own source, else the first of its <source> children that can be read.
+  function sourceOf(element) {
+    const own = element.getAttribute("src");
+    if (own) return pathOf(own);
+    const children = Array.from(element.querySelectorAll("source[src]"), (child) => pathOf(child.getAttribute("src")));
+    return children.find((path) => path in facts) ?? children[0] ?? null;
+  }
+
+  const factsOf = (element) => facts[sourceOf(element)];
+
+  function announce(element, ...events) {
+    queueMicrotask(() => events.forEach((name) => element.dispatchEvent(new Event(name))));
+  }
+
+  function announceLoaded(element) {
+    if (!factsOf(element)) return;
+    state(element).announced = true;
+    announce(element, "loadstart", "durationchange", "loadedmetadata", "loadeddata", "canplay", "canplaythrough");
+  }
+
+  const ranges = (end) => ({ length: end ? 1 : 0, start: () => 0, end: () => end });
+
+  function getters(prototype, properties) {
+    for (const [name, [get, set]] of Object.entries(properties))
+      Object.defineProperty(prototype, name, { configurable: true, enumerable: true, get, set: set ?? (() => {}) });
+  }
+
+  getters(media, {
+    duration: [function () { return factsOf(this)?.duration ?? NaN; }],
+    readyState: [function () { return factsOf(this) ? HAVE_ENOUGH_DATA : 0; }],
+    networkState: [function () { return factsOf(this) ? 1 : 0; }],
+    currentSrc: [function () { const path = sourceOf(this); return path ? new URL(path, `${location.origin}/`).href : ""; }],
+    currentTime: [
+      function () { return state(this).time; },
+      function (seconds) {
+        const time = Math.max(0, Number(seconds) || 0);
+        if (time === state(this).time) return;
+        state(this).time = time;
+        announce(this, "seeking", "timeupdate", "seeked");
+      },
+    ],
+    seeking: [() => false],
+    paused: [function () { return state(this).paused; }],
+    ended: [() => false],
+    error: [() => null],
+    buffered: [function () { return ranges(factsOf(this)?.duration); }],
+    seekable: [function () { return ranges(factsOf(this)?.duration); }],
+    played: [() => ranges(0)],
+    // Anything but "none" would make the browser load the file.
+    preload: [() => "auto"],
+    autoplay: [() => false],
+  });
+  getters(HTMLVideoElement.prototype, {
+    videoWidth: [function () { return factsOf(this)?.width ?? 0; }],
+    videoHeight: [function () { return factsOf(this)?.height ?? 0; }],
+  });
+
+  media.load = function () {
+    announceLoaded(this);
+  };
+  media.play = function () {
+    if (state(this).paused) {
+      state(this).paused = false;
+      announce(this, "play", "playing");
+    }
+    return Promise.resolve();
+  };
+  media.pause = function () {
+    if (!state(this).paused) {
+      state(this).paused = true;
+      announce(this, "pause");
+    }
+  };
+  media.fastSeek = function (seconds) {
+    this.currentTime = seconds;
+  };
+
+  // A video that was made by a script must not load by itself either.
+  const createElement = Document.prototype.createElement;
+  Document.prototype.createElement = function (...parts) {
+    const element = createElement.apply(this, parts);
+    if (element instanceof HTMLMediaElement) element.setAttribute("preload", "none");
+    return element;
+  };
+
+  const placeholder = ({ width, height }) =>
+    `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"/>`)}`;
+
+  // A video gets its own size, by a picture that shows nothing.
+  function adopt(element) {
+    const known = factsOf(element);
+    if (element instanceof HTMLVideoElement && known?.width) element.poster = placeholder(known);
+  }
+  const each = (node, act) => {
+    if (node instanceof HTMLMediaElement) act(node);
+    else if (node instanceof HTMLSourceElement && node.parentNode instanceof HTMLMediaElement) act(node.parentNode);
+    else node.querySelectorAll?.("video, audio").forEach(act);
+  };
+  new MutationObserver((changes) => {
+    for (const change of changes)
+      if (change.type === "attributes") each(change.target, adopt);
+      else change.addedNodes.forEach((node) => each(node, adopt));
+  }).observe(document, { childList: true, subtree: true, attributes: true, attributeFilter: ["src"] });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const element of document.querySelectorAll("video, audio")) if (!state(element).announced) announceLoaded(element);
+  });
+
+  // --- Where clips stand in time (composition contract, section 1.3), once the page is ready ---
+
+  const number = (element, ...names) => {
+    for (const name of names) {
+      const text = element.getAttribute(name)?.trim();
+      if (text && Number.isFinite(Number(text))) return Number(text);
+    }
+    return null;
+  };
+
+  const compositionOf = (element) => element?.closest("[data-composition-id]") ?? null;
+  const root = () => document.querySelector("[data-composition-id][data-root='true']") ?? document.querySelector("[data-composition-id]");
+
+  // References may go in circles: whoever is asked again on the way counts as 0.
+  const asked = new Set();
+  function startOf(element) {
+    if (!element || element === root() || asked.has(element)) return 0;
+    asked.add(element);
+    try {
+      return resolvedStart(element);
+    } finally {
+      asked.delete(element);
+    }
+  }
+
+  function resolvedStart(element) {
+    if (element instanceof HTMLMediaElement && window.__hfResolveMediaStartSeconds)
+      return window.__hfResolveMediaStartSeconds(element);
+    const parent = startOf(compositionOf(element.parentElement));
+    const written = element.getAttribute("data-start")?.trim();
+    if (!written) return parent;
+    const seconds = number(element, "data-start");
+    if (seconds !== null) return Math.max(0, parent + Math.max(0, seconds));
+    const [, id, sign, offset] = /^([\w.:-]+?)(?:\s*([+-])\s*([\d.]+))?$/.exec(written) ?? [];
+    const target = id && (document.getElementById(id) ?? document.querySelector(`[data-composition-id="${CSS.escape(id)}"]`));
+    if (!target) return 0;
+    const shift = offset ? Number(offset) * (sign === "-" ? -1 : 1) : 0;
+    return Math.max(0, startOf(target) + (durationOf(target) ?? 0) + shift);
+  }
+
+  function durationOf(element) {
+    const written = number(element, "data-duration", "data-hf-authored-duration");
+    if (written > 0) return written;
+    const end = number(element, "data-end", "data-hf-authored-end");
+    if (end !== null) {
+      // Both count from the same zero where both are numbers; a reference is a moment of the whole video.
+      const length = end - (number(element, "data-start") ?? startOf(element));
+      if (length > 0) return length;
+    }
+    if (element instanceof HTMLMediaElement) return naturalOf(element);
+    const seconds = Number(window.__timelines?.[element.getAttribute("data-composition-id")]?.duration?.());
+    return seconds > 0 ? seconds : null;
+  }
+
+  const mediaStartOf = (element) => {
+    for (const name of ["data-playback-start", "data-media-start"]) {
+      const seconds = number(element, name);
+      if (seconds !== null && seconds >= 0) return seconds;
+    }
+    return 0;
+  };
+
+  const MIN_RATE = 0.1;
+  const MAX_RATE = 10;
+  function rateOf(element) {
+    const written = Number.parseFloat(element.getAttribute("data-playback-rate") ?? "");
+    const rate = written > 0 ? written : element.defaultPlaybackRate;
+    return rate > 0 ? Math.max(MIN_RATE, Math.min(MAX_RATE, rate)) : 1;
+  }
+
+  function naturalOf(element) {
+    const known = factsOf(element);
+    return known ? Math.max(0, known.duration - mediaStartOf(element)) / rateOf(element) : null;
+  }
+
+  function endOf(element, start) {
+    const duration = durationOf(element);
+    const heard = element instanceof HTMLAudioElement && !element.loop ? naturalOf(element) : null;
+    let end = start + Math.min(duration ?? Infinity, heard ?? Infinity);
+    for (let host = element.parentElement; host && host !== root(); host = host.parentElement) {
+      if (!host.hasAttribute("data-start") && !host.hasAttribute("data-composition-id")) continue;
+      const length = durationOf(host);
+      if (length) end = Math.min(end, startOf(host) + length);
+    }
+    return Number.isFinite(end) ? end : null;
+  }
+
+  const asAuthored = { true: true, false: false };
+
+  window.__hfMedia = {
+    know(more) {
+      Object.assign(facts, more);
+      for (const element of document.querySelectorAll("video, audio")) {
+        adopt(element);
+        if (!state(element).announced) announceLoaded(element);
+      }
+    },
+
+    clips: () =>
+      Array.from(document.querySelectorAll("video[data-hf-render-id], audio[data-hf-render-id]"), (element) => {
+        const start = startOf(element);
+        return {
+          renderId: element.getAttribute("data-hf-render-id"),
+          tag: element.localName,
+          source: sourceOf(element),
+          start,
+          end: endOf(element, start),
+          mediaStart: mediaStartOf(element),
+          rate: rateOf(element),
+          loop: element.loop,
+          muted: element.defaultMuted,
+          hidden: element.closest("[data-hidden]") !== null,
+          hasAudio: asAuthored[element.getAttribute("data-has-audio")] ?? null,
+          volume: Math.max(0, number(element, "data-volume") ?? 1),
+        };
+      }),
+  };
+})();

@@ -1,0 +1,167 @@
+"""Video and audio elements in a page: nothing plays, and everything about them is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+from rendering import GSAP, page
+from synthetic_media import counting, made
+
+from lambda_handler import toolchain
+from lambda_handler.browser import launched
+from lambda_handler.compile.fetch import Network
+from lambda_handler.compile.page import compile_page, init_script
+from lambda_handler.media_clips import MediaClip, clips
+from lambda_handler.media_sources import page_facts, probe_all
+from lambda_handler.page.session import CompositionPage, opened
+from lambda_handler.site import stage
+
+Opened = Callable[..., AbstractContextManager[CompositionPage]]
+SIZE = {"width": 320, "height": 180}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched(toolchain.chromium(), **SIZE) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """2 s of video of 200 x 100 px, and 1 s of sound."""
+    folder = tmp_path_factory.mktemp("media")
+    made(folder / "v.mp4", *counting(frames=60, size=(200, 100)), "-c:v", "libx264", "-preset", "ultrafast")
+    made(folder / "a.wav", "-f", "lavfi", "-i", "sine=duration=1")
+    return folder
+
+
+@pytest.fixture
+def composition(browser: Browser, tmp_path: Path, media: Path) -> Opened:
+    """Opens a composition beside the media, and other files by name; made ready."""
+
+    @contextmanager
+    def opening(html: str, **files: str) -> Iterator[CompositionPage]:
+        (tmp_path / "p").mkdir()
+        for name, text in {"index.html": html, **files}.items():
+            (tmp_path / "p" / name).write_text(text)
+        for file in media.iterdir():
+            (tmp_path / "p" / file.name).write_bytes(file.read_bytes())
+        tools = {"node_modules": toolchain.node_modules(), "runtime": toolchain.page_runtime().script}
+        compiled = compile_page(tmp_path / "p", "index.html", {}, **tools, fetch=Network())
+        site = stage(compiled.files, tmp_path)
+        facts = page_facts(probe_all(toolchain.ffmpeg(), {path: site[path] for path in compiled.media}))
+        with opened(browser, site, init_script(30.0, facts), **SIZE, fps=30.0) as ready:
+            ready.make_ready(())
+            yield ready
+            ready.problems.check()
+
+    return opening
+
+
+def _clips(composition: CompositionPage, duration: float = 10) -> dict[str, MediaClip]:
+    return {clip.render_id: clip for clip in clips(composition.media(), duration)}
+
+
+def _windows(composition: CompositionPage, duration: float = 10) -> dict[str, tuple[float, float]]:
+    return {name: (clip.start, clip.end) for name, clip in _clips(composition, duration).items()}
+
+
+def test_a_clip_is_told_as_it_was_authored(composition: Opened) -> None:
+    """All of it, with its source's path as it is served."""
+    body = (
+        '<video id="v" src="v.mp4" data-start="1" data-duration="3" data-media-start="0.5" data-playback-rate="2"'
+        ' data-volume="0.25" loop muted data-has-audio="false"></video><audio src="a.wav" data-start="2"></audio>'
+    )
+    with composition(page(body, duration="10")) as ready:
+        found = _clips(ready)
+    assert found == {
+        "v": MediaClip("v", "video", "v.mp4", 1, 4, 0.5, 2, True, True, False, False, 0.25),
+        "hf-audio-0": MediaClip("hf-audio-0", "audio", "a.wav", 2, 3, 0, 1, False, False, False, None, 1),
+    }
+
+
+def test_windows_are_written_or_follow_from_the_source_and_the_hosts(composition: Opened) -> None:
+    """References, ends, natural lengths at a rate, loops, hosts that end first, and the composition that ends last."""
+    body = (
+        '<video id="one" src="v.mp4" data-start="1"></video>'
+        '<video id="two" src="v.mp4" data-start="one + 0.5" data-end="5"></video>'
+        '<video id="fast" src="v.mp4" data-start="two - 1" data-playback-rate="4" data-media-start="1"></video>'
+        '<audio id="short" src="a.wav" data-start="8.5" data-duration="9"></audio>'
+        '<audio id="loop" src="a.wav" data-start="6" data-duration="9" loop></audio>'
+        '<video id="last" src="v.mp4" data-start="9"></video><video id="auto" src="v.mp4"></video>'
+        '<div data-start="5" data-duration="1"><video id="inside" src="v.mp4" data-start="4.5"></video></div>'
+        '<video id="never" src="v.mp4" data-start="11"></video><video id="nothing" data-start="1"></video>'
+    )
+    with composition(page(body, duration="10")) as ready:
+        found = _windows(ready)
+    assert found == {
+        "one": (1, 3),
+        "two": (3.5, 5),
+        "fast": (4, 4.25),
+        "short": (8.5, 9.5),
+        "loop": (6, 10),
+        "last": (9, 10),
+        "auto": (0, 2),
+        "inside": (4.5, 6),
+    }
+
+
+def test_media_of_a_mounted_composition_count_from_their_host(composition: Opened) -> None:
+    """In every instance, at any depth; one without a start begins with its host."""
+    inner = '<template><div data-composition-id="{0}" data-no-timeline>{1}</div></template>'
+    host = '<div data-composition-id="{0}" data-composition-src="{0}.html" data-start="{1}" data-duration="{2}"></div>'
+    files = {
+        "outer.html": inner.format(
+            "outer", '<video id="v" src="v.mp4" data-start="0.5"></video>' + host.format("in", 1, 2)
+        ),
+        "in.html": inner.format("in", '<video id="w" src="v.mp4"></video>'),
+    }
+    with composition(page(host.format("outer", 2, 9), duration="10"), **files) as ready:
+        found = _windows(ready)
+    assert found == {"v": (2.5, 4.5), "w": (3, 5)}
+
+
+def test_the_length_of_a_timeline_is_a_clips_host_length(composition: Opened) -> None:
+    """A reference to a composition without a written duration."""
+    body = (
+        f'<script src="{GSAP}"></script><div data-composition-id="intro" data-start="1"><i></i></div>'
+        '<video id="v" src="v.mp4" data-start="intro"></video><script>const tl = gsap.timeline({paused: true});'
+        "tl.to('i', {x: 9, duration: 1.5});"
+        "window.__timelines = {intro: tl, main: gsap.timeline({paused: true})};</script>"
+    )
+    with composition(page(body, duration="10", no_timeline="")) as ready:
+        assert _windows(ready) == {"v": (2.5, 4.5)}
+
+
+def test_scripts_find_media_loaded(composition: Opened) -> None:
+    """Length, size and readiness are there at once, the events come, and playing does no harm."""
+    body = (
+        '<video id="v" data-start="0"><source src="v.mp4"></video><script>const v = document.getElementById("v");'
+        "window.log = [v.duration, v.videoWidth, v.videoHeight, v.readyState, v.currentSrc.split('/').pop(), v.paused];"
+        "for (const name of ['loadedmetadata', 'canplay', 'seeked', 'playing', 'pause'])"
+        "v.addEventListener(name, () => log.push(name));"
+        "v.addEventListener('canplay', async () => { await v.play(); v.currentTime = 1.5; v.pause() }, {once: true});"
+        "</script>"
+    )
+    with composition(page(body, duration="10")) as ready:
+        told = ready._evaluate("() => [...window.log, document.getElementById('v').currentTime]")
+    assert told[:6] == [2, 200, 100, 4, "v.mp4", True]
+    assert told[6:11] == ["loadedmetadata", "canplay", "playing", "seeked", "pause"]
+
+
+def test_a_video_has_the_size_of_its_source(composition: Opened) -> None:
+    """Without a decoder in the page: its own size, its height from its width, and a script's later video too."""
+    body = (
+        '<video id="v" src="v.mp4" data-start="0"></video><p><video id="w" src="v.mp4" style="width:100px"></video></p>'
+        "<script>const later = document.createElement('video'); later.id = 'later'; later.src = 'v.mp4';"
+        "document.body.append(later);</script>"
+    )
+    with composition(page(body, duration="10")) as ready:
+        ready.seek(0.5)
+        sizes = "id => { const e = document.getElementById(id); return [e.offsetWidth, e.offsetHeight] }"
+        found = [ready._evaluate(sizes, name) for name in ("v", "w", "later")]
+    assert found == [[200, 100], [100, 50], [200, 100]]
