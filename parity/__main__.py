@@ -1,0 +1,7 @@
+"""`python -m parity`."""
+
+import typer
+
+from parity.cli import main
+
+typer.run(main)
