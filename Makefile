@@ -1,10 +1,10 @@
 # The verbs people type. Set-up is skipped when what it was made from has not changed.
 .DELETE_ON_ERROR:
-.PHONY: setup demo test lint format lock server-stop clean
+.PHONY: setup demo test lint format parity lock server-stop clean
 
 PYTHON ?= python3
+COMPOSITIONS ?= examples
 BIN := .venv/bin
-CODE := lambda_handler tasks flows tests
 
 setup: .venv/tools.stamp
 
@@ -22,6 +22,10 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Renders what is in COMPOSITIONS with the reference's command line too, and compares: docs/parity.md.
+parity: setup
+	$(BIN)/python -m parity $(COMPOSITIONS)
 
 # Needs uv. No index address gets into the file.
 lock:
