@@ -1,0 +1,1 @@
+"""What AWS runs of it: the stack, the state machine, and what proves them without an account."""
