@@ -51,7 +51,8 @@ RenderError
 └── Throttled                      the platform asks to wait
                                        THROTTLED
 
-An error's name on the wire is its code: Step Functions and Prefect decide by it, from `ERRORS`.
+An error's name on the wire is its code: Step Functions and Prefect decide by it, from `ERRORS`
+(after a change, `python -m infra.state_machine` writes the state machine anew).
 The codes that the reference deployment has keep its spelling.
 """
 
