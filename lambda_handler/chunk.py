@@ -20,6 +20,7 @@ from lambda_handler.plan import tools
 from lambda_handler.progress import Heartbeat
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.site import INIT_SCRIPT, materialise
+from lambda_handler.video.player import playing
 
 
 def render_chunk(event: RenderChunkEvent, check_deadline: Callable[[int, int], None]) -> RenderChunkResult:
@@ -110,15 +111,20 @@ def _rendered(
     manifest: Manifest, artifacts: str, which: FrameRange, video: Path, between_frames: Callable[[int], None]
 ) -> int:
     """Captures and encodes; returns how many frames were really taken."""
-    site = materialise(manifest, artifacts, video.parent / "artifacts")
+    needed = manifest.needed(which)
+    files = materialise(needed, artifacts, video.parent / "artifacts")
+    site = {each.path: files[each.path] for each in needed if each.role == "page"}
+    clips = [clip for clip in manifest.videos if clip.shows_in(which, manifest.rate)]
     taken = manifest.capture
     size = {"width": taken.width, "height": taken.height, "scale": taken.scale}
     captured = 0
     with (
         launched(toolchain.chromium(), **size) as browser,
         opened(browser, site, site[INIT_SCRIPT].read_text("utf-8"), **size, fps=float(manifest.rate)) as page,
+        playing(toolchain.ffmpeg(), clips, files, manifest.rate) as videos,
     ):
         page.make_ready(taken.untimed)
+        page.show(videos)
         page.require_software_gpu()
         if taken.transparent:
             page.clear_background()

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
@@ -31,11 +31,13 @@ class _Frozen(BaseModel):
 
 
 class Artifact(_Frozen):
-    """One file the page may ask for: served at `path`, stored under its sha256."""
+    """One file of the plan, stored under its sha256. The page may ask for a `page` one at its `path`; a `source` is
+    a video's file or the table of its frames, and only the chunks that show it fetch it."""
 
     path: str
     sha256: str
     size_bytes: int
+    role: Literal["page", "source"] = "page"
 
     @property
     def key(self) -> str:
@@ -83,6 +85,27 @@ class Capture(_Frozen):
     untimed: tuple[str, ...]
 
 
+class VideoClip(_Frozen):
+    """One video element: what it shows of its `source` (the path of its artifact), and when.
+
+    Seconds of the composition, but `media_start`, which counts in the source; `rate`: seconds of the source that pass
+    in one of the composition. `table` is the path of the artifact that lists the source's frames.
+    """
+
+    render_id: str
+    source: str
+    table: str
+    start: float
+    end: float
+    media_start: float
+    rate: float
+    loop: bool
+
+    def shows_in(self, which: FrameRange, fps: Fraction) -> bool:
+        """Whether a frame of the range may show it: the runtime rounds its window to whole frames."""
+        return self.start - 1 / fps < which.end / fps and self.end + 1 / fps > which.start / fps
+
+
 class Manifest(_Frozen):
     """One plan. `duration` in seconds, `fps` as "num/den" or a whole number; `width` and `height` are the video's."""
 
@@ -100,6 +123,7 @@ class Manifest(_Frozen):
     capture: Capture
     encoder: Encoder
     artifacts: tuple[Artifact, ...]
+    videos: tuple[VideoClip, ...]
     warnings: tuple[str, ...]
     measured_ms_per_frame: float
 
@@ -124,6 +148,12 @@ class Manifest(_Frozen):
         if index >= len(self.chunks):
             raise ChunkIndexOutOfRange(f"Chunk {index} was asked for; the plan has chunks 0 to {len(self.chunks) - 1}.")
         return FrameRange(*self.chunks[index])
+
+    def needed(self, which: FrameRange) -> tuple[Artifact, ...]:
+        """What a worker fetches to render the frames `which`."""
+        shown = [clip for clip in self.videos if clip.shows_in(which, self.rate)]
+        paths = {path for clip in shown for path in (clip.source, clip.table)}
+        return tuple(each for each in self.artifacts if each.role == "page" or each.path in paths)
 
     def chunk_name(self, index: int) -> str:
         """The object name of chunk `index`: its place, and the hash of what makes it."""

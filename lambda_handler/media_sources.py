@@ -18,6 +18,8 @@ from lambda_handler.toolchain import Ffmpeg
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 # Formats whose tracks carry no useful times or that are texts in truth: ffmpeg reads a subtitle or a playlist too.
 _TEXT_FORMATS = frozenset({"hls", "concat", "dash", "srt", "webvtt", "ass", "tty", "ffmetadata", "lrc", "subviewer"})
+# Formats with an index, or with times on every packet: ffmpeg finds the key frame before any moment in them.
+_SEEKABLE_FORMATS = frozenset({"mov", "matroska", "webm"})
 # The color matrix of a video that names none, as Chromium takes it: by its height in px.
 UNTAGGED_HD_HEIGHT = 720
 PROBES = 4
@@ -52,8 +54,10 @@ class Packet(NamedTuple):
 class VideoTrack:
     """The pictures. `width` x `height` px is what a browser shows: turned by `rotation` degrees, pixels made square.
 
-    `pts` are the presentation times of all frames in order, `keys` those of them where decoding can begin, in ticks
-    of `time_base` seconds; `end` is where the last frame ends. `matrix` and `full_range` say how its colors are coded.
+    `square`: they are so in the file too. `pts` are the presentation times of all frames in order, `keys` those of
+    them where decoding can begin, in ticks of `time_base` seconds; `end` is where the last frame ends; `file_start`, in
+    seconds, is the moment that composition times count from. `steady`: all frames last equally long. `seekable`: the
+    file can be read from any key frame. `matrix` and `full_range` say how its colors are coded.
     """
 
     index: int
@@ -62,10 +66,14 @@ class VideoTrack:
     width: int
     height: int
     rotation: int
+    square: bool
     alpha: bool
     matrix: str
     full_range: bool
+    file_start: Fraction
+    seekable: bool
     time_base: Fraction
+    steady: bool
     pts: tuple[int, ...]
     keys: tuple[int, ...]
     end: int
@@ -114,13 +122,15 @@ def probe(tool: Ffmpeg, path: Path, name: str) -> MediaSource:
         raise VideoSourceUnrenderable(f"{name} has neither pictures nor sound.")
     listing = _packets(tool, path, indexes, name)
     tracks = dict(zip([kind for kind in ("Video", "Audio") if kind in streams], listing, strict=True))
-    video = _video(streams["Video"], *tracks["Video"], name) if "Video" in tracks else None
+    formats = tuple(found["names"].rstrip(",").split(","))
+    seekable = not _SEEKABLE_FORMATS.isdisjoint(formats)
+    video = _video(streams["Video"], *tracks["Video"], start, seekable, name) if "Video" in tracks else None
     audio = _audio(streams["Audio"], *tracks["Audio"], start) if "Audio" in tracks else None
     seen = float(video.end * video.time_base - start) if video else 0.0
     duration = max(seen, audio.end if audio else 0.0)
     if not duration > 0:
         raise InvalidVideoMetadata(f"{name} lasts {duration:g} s.")
-    return MediaSource(tuple(found["names"].rstrip(",").split(",")), start, duration, video, audio)
+    return MediaSource(formats, start, duration, video, audio)
 
 
 def probe_all(tool: Ffmpeg, files: Mapping[str, Path]) -> dict[str, MediaSource]:
@@ -187,7 +197,9 @@ def _packets(tool: Ffmpeg, path: Path, indexes: list[int], name: str) -> list[tu
     return [(Fraction(bases[str(at)].strip()), sorted(track)) for at, track in enumerate(tracks)]
 
 
-def _video(stream: re.Match[str], time_base: Fraction, packets: list[Packet], name: str) -> VideoTrack:
+def _video(
+    stream: re.Match[str], time_base: Fraction, packets: list[Packet], start: Fraction, seekable: bool, name: str
+) -> VideoTrack:
     pixels = _PIXELS.search(stream["rest"])
     if pixels is None or not packets:
         raise InvalidVideoMetadata(f"The video track of {name} has {'no size' if packets else 'no frames'}.")
@@ -203,7 +215,7 @@ def _video(stream: re.Match[str], time_base: Fraction, packets: list[Packet], na
     untagged = "bt709" if height >= UNTAGGED_HD_HEIGHT else "smpte170m"
     # A frame is shown once, whatever a damaged file says twice.
     times = {packet.pts: packet for packet in packets}
-    last = packets[-1]
+    last, steps = packets[-1], {after - before for before, after in pairwise(times)}
     return VideoTrack(
         index=int(stream["index"]),
         codec=stream["codec"],
@@ -211,10 +223,14 @@ def _video(stream: re.Match[str], time_base: Fraction, packets: list[Packet], na
         width=size[0],
         height=size[1],
         rotation=degrees,
+        square=square == 1,
         alpha=pixels["format"].startswith(_ALPHA_FORMATS) or "alpha_mode" in stream["more"].lower(),
         matrix=next((color for color in colors if color in _MATRICES), untagged),
         full_range="pc" in colors or pixels["format"].startswith("yuvj"),
+        file_start=start,
+        seekable=seekable,
         time_base=time_base,
+        steady=len(steps) <= 1,
         pts=tuple(times),
         keys=tuple(packet.pts for packet in times.values() if packet.key),
         end=last.pts + (last.duration or _usual_step(list(times))),

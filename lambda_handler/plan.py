@@ -28,6 +28,8 @@ from lambda_handler.page.session import CompositionPage, opened
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.resolution import device_scale
 from lambda_handler.site import INIT_SCRIPT, publish, stage
+from lambda_handler.video.freeze import check_decodable, frozen
+from lambda_handler.video.player import playing
 
 DEFAULT_FPS = "30"
 PARALLEL_VARIABLE = "HYPERFRAMES_MAX_PARALLEL_CHUNKS"
@@ -147,10 +149,20 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
             composition.know_media(page_facts(added))
         duration = page.duration if page.duration is not None else composition.duration()
         frames = total_frames(duration, rate)
-        _refuse_media(clips(composition.media(), duration))
-        milliseconds = _measured(composition, taken.jpeg_quality, frames, rate)
+        found = clips(composition.media(), duration)
+        _refuse_audio(found)
+        videos, tables = frozen(found, sources)
+        site |= stage(tables, scratch)
+        check_decodable(toolchain.ffmpeg(), videos, sources, site, rate)
+        with playing(toolchain.ffmpeg(), videos, site, rate) as player:
+            composition.show(player)
+            milliseconds = _measured(composition, taken.jpeg_quality, frames, rate)
         composition.problems.check()
         refused = tuple(f"The page asked for {url}, which it was refused." for url in composition.problems.refused)
+    # Media that the page itself did not ask for: the videos' go to the chunks that show them, sounds nowhere.
+    unasked = {*sources, *tables} - composition.asked_for
+    shown = unasked & {path for clip in videos for path in (clip.source, clip.table)}
+    site = {path: file for path, file in site.items() if path in shown or path not in unasked}
     site |= stage({INIT_SCRIPT: init_script(float(rate), page_facts(sources)).encode()}, scratch)
     silent = tuple(f"Composition {name} registers no timeline." for name in untimed)
     return Manifest(
@@ -166,7 +178,8 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         tools=tools(taken),
         capture=taken.model_copy(update={"untimed": untimed}),
         encoder=encode.encoder_for(config),
-        artifacts=publish(site, folder.artifacts),
+        artifacts=publish(site, folder.artifacts, shown),
+        videos=videos,
         warnings=(*page.warnings, *silent, *refused),
         measured_ms_per_frame=round(milliseconds, 1),
     )
@@ -179,9 +192,9 @@ def _probed(paths: Iterable[str], site: Mapping[str, Path]) -> dict[str, MediaSo
     return probe_all(toolchain.ffmpeg(), {path: site[path] for path in paths})
 
 
-def _refuse_media(found: tuple[MediaClip, ...]) -> None:
+def _refuse_audio(found: tuple[MediaClip, ...]) -> None:
     for clip in found:
-        if not clip.hidden:
+        if clip.tag == "audio" and not clip.hidden:
             raise FeatureNotSupported(f'<{clip.tag} id="{clip.render_id}">: {clip.tag} cannot be rendered yet.')
 
 

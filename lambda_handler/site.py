@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 from lambda_handler import storage
 from lambda_handler.errors import MissingPlanArtifact, PlanArtifactDigestMismatch
-from lambda_handler.manifest import Artifact, Manifest
+from lambda_handler.manifest import Artifact
 from lambda_handler.toolchain import sha256_of
 
 PAGE = "index.html"
@@ -31,12 +32,16 @@ def stage(files: Mapping[str, Path | bytes], folder: Path) -> dict[str, Path]:
     return site
 
 
-def publish(site: Mapping[str, Path], prefix: str) -> tuple[Artifact, ...]:
-    """Uploads what is not there yet, under its sha256; returns the artifacts sorted by served path."""
+def publish(site: Mapping[str, Path], prefix: str, sources: Collection[str] = ()) -> tuple[Artifact, ...]:
+    """Uploads what is not there yet, under its sha256; returns the artifacts sorted by served path.
+
+    The paths `sources` are files that the page itself never asks for.
+    """
 
     def published(item: tuple[str, Path]) -> Artifact:
         served, file = item
-        artifact = Artifact(path=served, sha256=sha256_of(file), size_bytes=file.stat().st_size)
+        role: Literal["page", "source"] = "source" if served in sources else "page"
+        artifact = Artifact(path=served, sha256=sha256_of(file), size_bytes=file.stat().st_size, role=role)
         uri = storage.join(prefix, artifact.key)
         if not storage.exists(uri):
             storage.upload(file, uri, expires=True)
@@ -46,8 +51,8 @@ def publish(site: Mapping[str, Path], prefix: str) -> tuple[Artifact, ...]:
         return tuple(pool.map(published, sorted(site.items())))
 
 
-def materialise(manifest: Manifest, prefix: str, folder: Path) -> dict[str, Path]:
-    """Fetches the plan's artifacts into `folder`, each checked; returns served path -> file.
+def materialise(artifacts: Iterable[Artifact], prefix: str, folder: Path) -> dict[str, Path]:
+    """Fetches artifacts of the plan into `folder`, each checked; returns served path -> file.
 
     Raises MissingPlanArtifact, PlanArtifactDigestMismatch.
     """
@@ -65,7 +70,8 @@ def materialise(manifest: Manifest, prefix: str, folder: Path) -> dict[str, Path
             raise PlanArtifactDigestMismatch(f"{artifact.path} has sha256 {found}, the plan froze {artifact.sha256}.")
         return artifact.path, file
 
-    unique = {artifact.sha256: artifact for artifact in manifest.artifacts}
+    artifacts = tuple(artifacts)
+    unique = {artifact.sha256: artifact for artifact in artifacts}
     with ThreadPoolExecutor(TRANSFERS) as pool:
         files = {file.name: file for _, file in pool.map(fetched, unique.values())}
-    return {artifact.path: files[artifact.sha256] for artifact in manifest.artifacts}
+    return {artifact.path: files[artifact.sha256] for artifact in artifacts}

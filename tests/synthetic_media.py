@@ -46,3 +46,14 @@ def number(picture: bytes, box: tuple[int, int, int, int] = (0, 0, WIDTH, HEIGHT
             return None
         found |= (upper > lower) << bit
     return found
+
+
+def shown(path: Path, *, fps: str, start: float = 0, seconds: float = 1) -> list[int]:
+    """The numbers that ffmpeg's own fps filter shows of a counting video, frame after frame."""
+    command = [str(toolchain.ffmpeg().executable), "-v", "error", "-ss", str(start), "-i", str(path)]
+    command += ["-t", str(seconds), "-vf", f"fps={fps},scale={WIDTH}:{HEIGHT}", "-fps_mode", "cfr", "-r", fps]
+    command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
+    data = subprocess.run(command, capture_output=True, check=True).stdout
+    size = WIDTH * HEIGHT * 3
+    numbers = [number(data[at : at + size]) for at in range(0, len(data), size)]
+    return [each for each in numbers if each is not None]

@@ -53,6 +53,8 @@ def _keep_still(node: Node) -> None:
             element.attrs.pop("autoplay", None)
             if element.name == "video":
                 element.attrs.pop("controls", None)
+                # Else the browser lays a button over it.
+                element.attrs["disableremoteplayback"] = ""
             if not attribute(element, "data-start"):
                 element.attrs |= {"data-start": "0", AUTO_START: ""}
         if element.template_content is not None:

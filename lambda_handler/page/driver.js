@@ -98,8 +98,10 @@
 
     duration: () => Number(window.__player?.getDuration?.() ?? 0),
 
-    // Shows the frame at `seconds`; resolves when the page's own promises about it are kept.
-    async seek(seconds) {
+    // Shows the frame at `seconds`; resolves when the page's own promises about it are kept. `frames`: the pictures
+    // of the videos that change, by render id; they come first, so that scripts that draw videos draw these.
+    async seek(seconds, frames = {}) {
+      await window.__hfMedia.show(frames);
       await clock.seekTo(seconds * 1000);
       rewindLotties();
       window.__player.renderSeek(seconds);

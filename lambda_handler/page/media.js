@@ -104,7 +104,10 @@
   const createElement = Document.prototype.createElement;
   Document.prototype.createElement = function (...parts) {
     const element = createElement.apply(this, parts);
-    if (element instanceof HTMLMediaElement) element.setAttribute("preload", "none");
+    if (element instanceof HTMLMediaElement) {
+      element.setAttribute("preload", "none");
+      element.setAttribute("disableremoteplayback", "");
+    }
     return element;
   };
 
@@ -130,6 +133,84 @@
   document.addEventListener("DOMContentLoaded", () => {
     for (const element of document.querySelectorAll("video, audio")) if (!state(element).announced) announceLoaded(element);
   });
+
+  // --- The pictures of videos ---
+
+  async function showFrame(element, url, mediaTime) {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    const own = state(element);
+    own.frame = image;
+    // It is in the browser's memory now, so it is there at once.
+    element.poster = url;
+    gradedFrame(element)?.setAttribute("src", url);
+    const { width, height } = factsOf(element);
+    const callbacks = own.callbacks;
+    own.callbacks = new Map();
+    for (const callback of callbacks.values()) {
+      own.presented = (own.presented ?? 0) + 1;
+      const now = performance.now();
+      const told = { mediaTime, width, height, presentedFrames: own.presented, presentationTime: now, expectedDisplayTime: now };
+      callback(now, told);
+    }
+  }
+
+  // The page runtime grades the colors of a video from an image beside it that bears this name.
+  function gradedFrame(element) {
+    if (!element.hasAttribute("data-color-grading")) return null;
+    const name = `__render_frame_${element.getAttribute("data-hf-render-id")}__`;
+    let image = document.getElementById(name);
+    if (!image) {
+      image = document.createElement("img");
+      image.id = name;
+      image.className = "__render_frame__";
+      image.style.cssText = "position:absolute;visibility:hidden;pointer-events:none";
+      element.after(image);
+    }
+    return image;
+  }
+
+  let nextCallback = 1;
+  HTMLVideoElement.prototype.requestVideoFrameCallback = function (callback) {
+    state(this).callbacks.set(nextCallback, callback);
+    return nextCallback++;
+  };
+  HTMLVideoElement.prototype.cancelVideoFrameCallback = function (id) {
+    state(this).callbacks.delete(id);
+  };
+
+  // Whatever a script draws a video with takes the picture that it shows.
+  const drawable = (source) => (source instanceof HTMLVideoElement && state(source).frame) || source;
+  function drawing(prototype, names, replaced) {
+    for (const name of names) {
+      const original = prototype?.[name];
+      if (original)
+        prototype[name] = function (...parts) {
+          return original.apply(this, replaced(parts));
+        };
+    }
+  }
+  const first = ([source, ...rest]) => [drawable(source), ...rest];
+  const last = (parts) => [...parts.slice(0, -1), drawable(parts.at(-1))];
+  drawing(CanvasRenderingContext2D.prototype, ["drawImage", "createPattern"], first);
+  drawing(window.OffscreenCanvasRenderingContext2D?.prototype, ["drawImage", "createPattern"], first);
+  drawing(window, ["createImageBitmap"], first);
+  drawing(window.WebGLRenderingContext?.prototype, ["texImage2D", "texSubImage2D"], last);
+  drawing(window.WebGL2RenderingContext?.prototype, ["texImage2D", "texSubImage2D", "texImage3D", "texSubImage3D"], last);
+  drawing(window.GPUQueue?.prototype, ["copyExternalImageToTexture"], ([copied, ...rest]) => [
+    { ...copied, source: drawable(copied?.source) },
+    ...rest,
+  ]);
+  if (window.VideoFrame)
+    window.VideoFrame = new Proxy(window.VideoFrame, {
+      construct: (target, [source, options], self) => {
+        const shown = drawable(source);
+        // An image, unlike a video, has no time of its own.
+        const timed = shown === source ? options : { timestamp: source.currentTime * 1e6, ...options };
+        return Reflect.construct(target, [shown, timed], self);
+      },
+    });
 
   // --- Where clips stand in time (composition contract, section 1.3), once the page is ready ---
 
@@ -221,6 +302,16 @@
   const asAuthored = { true: true, false: false };
 
   window.__hfMedia = {
+    // `frames`: render id -> URL of the picture, seconds into the source.
+    show: (frames) =>
+      Promise.all(
+        Object.entries(frames).flatMap(([id, [url, mediaTime]]) =>
+          Array.from(document.querySelectorAll(`video[data-hf-render-id="${CSS.escape(id)}"]`), (element) =>
+            showFrame(element, url, mediaTime),
+          ),
+        ),
+      ),
+
     know(more) {
       Object.assign(facts, more);
       for (const element of document.querySelectorAll("video, audio")) {

@@ -29,6 +29,7 @@ from lambda_handler.errors import (
     PageNotReady,
     PageScriptFailed,
 )
+from lambda_handler.video.player import Shown, VideoPlayer
 
 ORIGIN = "https://composition.local"
 PAGE_TIMEOUT_VARIABLE = "HYPERFRAMES_PAGE_TIMEOUT"
@@ -64,7 +65,9 @@ class Problems:
 class CompositionPage:
     """One page at one composition. Make it with `opened`."""
 
-    def __init__(self, page: Page, cdp: CDPSession, problems: Problems, fps: float) -> None:
+    def __init__(self, page: Page, cdp: CDPSession, served: Served, problems: Problems, fps: float) -> None:
+        self._served = served
+        self._shown: dict[str, Shown] = {}
         self._page = page
         self._cdp = cdp
         self._frame_ms = 1000 / fps
@@ -123,9 +126,23 @@ class CompositionPage:
         """Tells the page of more media files than its init script did."""
         self._evaluate("facts => __hfDriver.knowMedia(facts)", facts)
 
+    def show(self, videos: VideoPlayer) -> None:
+        """From the next `seek` on the page's videos show what `videos` gives."""
+        self._served.videos = videos
+
+    @property
+    def asked_for(self) -> frozenset[str]:
+        """The paths of all files that the page was given."""
+        return frozenset(self._served.given)
+
     def seek(self, seconds: float) -> None:
-        """Moves the page to the moment `seconds`."""
-        self._evaluate("seconds => __hfDriver.seek(seconds)", seconds)
+        """Moves the page to the moment `seconds`, its videos with it."""
+        shown = self._served.videos.at(seconds) if self._served.videos else {}
+        changed = {
+            name: [f"/{now.path}", now.media_time] for name, now in shown.items() if self._shown.get(name) != now
+        }
+        self._evaluate("([seconds, frames]) => __hfDriver.seek(seconds, frames)", [seconds, changed])
+        self._shown |= shown
 
     def flush(self) -> None:
         """Draws without a picture: only then is the next `has_changed` truthful."""
@@ -187,30 +204,48 @@ def opened(
             viewport={"width": width, "height": height}, device_scale_factor=scale, service_workers="block"
         )
         try:
-            page = _page(context, site, init_script, problems)
+            served = Served(site)
+            page = _page(context, served, init_script, problems)
             cdp = context.new_cdp_session(page)
             cdp.send("HeadlessExperimental.enable")
             page.goto(f"{ORIGIN}/index.html", wait_until="domcontentloaded")
-            yield CompositionPage(page, cdp, problems, fps)
+            yield CompositionPage(page, cdp, served, problems, fps)
         finally:
             context.close()
     except PlaywrightError as error:
         raise BrowserFailed(f"Chromium failed: {error.message.splitlines()[0]}") from error
 
 
-def _page(context: BrowserContext, site: Mapping[str, Path], init_script: str, problems: Problems) -> Page:
+@dataclass
+class Served:
+    """What the page's own origin has: files by their served path, and the pictures that videos show just now."""
+
+    site: Mapping[str, Path]
+    videos: VideoPlayer | None = None
+    given: set[str] = field(default_factory=set)
+
+    def body(self, path: str) -> bytes | None:
+        """The content served at `path`; None where there is none."""
+        if path in self.site:
+            self.given.add(path)
+            return self.site[path].read_bytes()
+        return self.videos.picture(path) if self.videos else None
+
+
+def _page(context: BrowserContext, served: Served, init_script: str, problems: Problems) -> Page:
     def answer(route: Route) -> None:
         request = route.request
         parts = urlsplit(request.url)
-        file = site.get(unquote(parts.path).lstrip("/")) if f"{parts.scheme}://{parts.netloc}" == ORIGIN else None
-        if file:
+        own = f"{parts.scheme}://{parts.netloc}" == ORIGIN
+        body = served.body(unquote(parts.path).lstrip("/")) if own else None
+        if body is not None:
             kind = mimetypes.guess_type(parts.path)[0] or "application/octet-stream"
             text = kind.startswith("text/") or kind.endswith(("json", "xml"))
-            route.fulfill(body=file.read_bytes(), content_type=f"{kind}; charset=utf-8" if text else kind)
+            route.fulfill(body=body, content_type=f"{kind}; charset=utf-8" if text else kind)
             return
         told = request.url.removeprefix(ORIGIN)
         (problems.missing if request.resource_type in PICTURE_REQUESTS else problems.refused).append(told)
-        if parts.netloc == urlsplit(ORIGIN).netloc:
+        if own:
             route.fulfill(status=404, body="")
         else:
             route.abort()

@@ -41,7 +41,8 @@ def test_no_medium_loads_or_plays_by_itself() -> None:
         '<img crossorigin="anonymous" src="a.png"><audio preload="auto" src="a.mp3" data-start="2"></audio>'
     )
     video, image, audio = assign_media_ids(document)
-    assert video.attrs == {"src": "v.mp4", "data-start": "1", "preload": "none", "data-hf-render-id": "hf-video-0"}
+    still = {"preload": "none", "disableremoteplayback": ""}
+    assert video.attrs == {"src": "v.mp4", "data-start": "1", "data-hf-render-id": "hf-video-0", **still}
     assert set(image.attrs) == {"src", "data-hf-render-id"}
     assert attribute(audio, "preload") == "none"
 
@@ -51,7 +52,9 @@ def test_a_medium_without_a_start_starts_with_its_composition() -> None:
     document = parse('<video src="a.mp4"></video><template><video src="b.mp4" autoplay></video></template>')
     (video,) = assign_media_ids(document)
     assert (attribute(video, "data-start"), attribute(video, "data-hf-auto-start")) == ("0", "")
-    assert '<video src="b.mp4" preload="none" data-start="0" data-hf-auto-start' in serialise(document)
+    assert '<video src="b.mp4" preload="none" disableremoteplayback data-start="0" data-hf-auto-start' in serialise(
+        document
+    )
 
 
 def test_media_sources_are_those_of_elements_and_their_children() -> None:
