@@ -58,6 +58,9 @@ def render(
     variables: Annotated[
         str | None, typer.Option(help="Values of declared variables: JSON, or @FILE with JSON in it.")
     ] = None,
+    strict_fonts: Annotated[
+        bool, typer.Option("--strict-fonts", help="Fail where another font than the one named would be drawn.")
+    ] = False,
     root: Annotated[Path | None, typer.Option(help="Where render folders are kept.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what is rendered; render every frame.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
@@ -74,6 +77,8 @@ def render(
             "chunkSize": chunk_size,
             "maxParallelChunks": chunks,
             "variables": _variables(variables),
+            "rejectOnSystemFonts": strict_fonts,
+            "failClosedFontFetch": strict_fonts,
         }
         request, stack = _request(project, output, _config(config), root, workers)
         outcome, ui = _run(request, stack, fresh=fresh, console=Console(stderr=True, quiet=quiet or as_json))

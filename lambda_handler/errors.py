@@ -20,6 +20,8 @@ RenderError
 │   ├── NotMediaPayload                NOT_MEDIA_PAYLOAD
 │   ├── VideoSourceUnrenderable        VIDEO_SOURCE_UNRENDERABLE
 │   ├── InvalidVideoMetadata           INVALID_VIDEO_METADATA
+│   ├── FontFetchFailed                FONT_FETCH_FAILED
+│   ├── SystemFontUsed                 SYSTEM_FONT_USED
 │   ├── PageScriptFailed               PAGE_SCRIPT_FAILED
 │   ├── PageNotReady                   PAGE_NOT_READY
 │   └── PlanTooLarge                   PLAN_TOO_LARGE
@@ -46,6 +48,7 @@ RenderError
 │   ├── EncoderInterrupted             ENCODER_INTERRUPTED
 │   ├── ChunkInvalid                   CHUNK_INVALID
 │   ├── AssetFetchUnavailable          ASSET_FETCH_UNAVAILABLE
+│   ├── FontFetchUnavailable           FONT_FETCH_UNAVAILABLE
 │   ├── StorageUnavailable             STORAGE_UNAVAILABLE
 │   └── WorkerLost                     WORKER_LOST
 └── Throttled                      the platform asks to wait
@@ -228,6 +231,26 @@ class InvalidVideoMetadata(ProjectError):
     advice = "Write the file anew: ffmpeg -i IN -c copy OUT."
 
 
+class FontFetchFailed(ProjectError):
+    """A font that the page asks for is nowhere: not in the project, not bundled, not at Google Fonts."""
+
+    code = "FONT_FETCH_FAILED"
+    advice = (
+        "Put the font's file into the project with an @font-face rule, name a bundled family instead, or set "
+        "failClosedFontFetch to false (without --strict-fonts) to have another drawn."
+    )
+
+
+class SystemFontUsed(ProjectError):
+    """A text is set in a font that comes with some operating system, and nothing is known to stand in for it."""
+
+    code = "SYSTEM_FONT_USED"
+    advice = (
+        "Put a font's file into the project with an @font-face rule, name a bundled family before it, or set "
+        "rejectOnSystemFonts to false (without --strict-fonts) to have Inter drawn."
+    )
+
+
 class PageScriptFailed(ProjectError):
     """A script of the composition threw while the page was set up."""
 
@@ -404,6 +427,16 @@ class AssetFetchUnavailable(Transient):
 
     code = "ASSET_FETCH_UNAVAILABLE"
     advice = "Put the file into the project; a render needs no network then."
+
+
+class FontFetchUnavailable(Transient):
+    """A font's server could not be reached, or answered with a fault of its own."""
+
+    code = "FONT_FETCH_UNAVAILABLE"
+    advice = (
+        "Put the font's file into the project with an @font-face rule, name a bundled family instead, or set "
+        "failClosedFontFetch to false (without --strict-fonts) to have another drawn."
+    )
 
 
 class StorageUnavailable(Transient):

@@ -80,8 +80,12 @@ class Config(BaseModel):
         False, description="outputResolution means its tier, in the composition's own orientation."
     )
     cfr: bool = Field(False, description="Every frame lasts exactly as long as any other; mp4 and mov always do so.")
-    reject_on_system_fonts: bool = Field(True, description="Refuse text in fonts that only a machine has.")
-    fail_closed_font_fetch: bool = Field(True, description="Refuse when a font cannot be fetched.")
+    reject_on_system_fonts: bool = Field(
+        True, description="Refuse text in an operating system's font that nothing stands in for; else Inter is drawn."
+    )
+    fail_closed_font_fetch: bool = Field(
+        True, description="Refuse a font that cannot be had; else another is drawn, with a warning."
+    )
     strictness: Literal["strict", "best-effort"] = Field(
         "best-effort", description="Whether sound or media that cannot be used fail the render or are warned about."
     )

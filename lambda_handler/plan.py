@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from lambda_handler import archive, capture, encode, storage, toolchain
 from lambda_handler.browser import arguments, launched
 from lambda_handler.compile.fetch import Network
+from lambda_handler.compile.fonts import FontStrictness
 from lambda_handler.compile.page import CompiledPage, compile_page, init_script
 from lambda_handler.errors import FeatureNotSupported, InvalidConfig, PageAssetMissing, PlanTooLarge, ProjectNotFound
 from lambda_handler.events import DEFAULT_MAX_PARALLEL_CHUNKS, FRAME_RATES, Config, PlanEvent, PlanResult
@@ -124,6 +125,9 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         node_modules=toolchain.node_modules(),
         runtime=toolchain.page_runtime().script,
         fetch=Network(),
+        fonts=FontStrictness(
+            fail_closed_fetch=config.fail_closed_font_fetch, reject_system=config.reject_on_system_fonts
+        ),
     )
     taken = _capture(config, page)
     fps = _frame_rate(config, page)

@@ -1,8 +1,8 @@
 """The pinned tools a worker draws and encodes with: Chromium, ffmpeg, the page runtime.
 
 Each is pinned by exact version and sha256, found in an installed package, and unpacked once per machine.
-Chromium brings its own shared libraries and its own font, and reads no font of the machine's: so a bare
-Debian, a laptop and a Lambda draw the same pixels.
+Chromium has its own shared libraries and its own fonts, and reads no font of the machine's: so a bare Debian,
+a laptop and a Lambda draw the same pixels.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import brotli
 import imageio_ffmpeg
 import playwright
 
+from lambda_handler import browser_fonts
 from lambda_handler.archive import extract
 from lambda_handler.errors import ChromeUnavailable, FfmpegUnavailable, RuntimeUnavailable
 
@@ -42,18 +43,13 @@ CHROMIUM_PACK_SHA256 = {
 }
 FFMPEG_SHA256 = "e7e7fb30477f717e6f55f9180a70386c62677ef8a4d4d1a5d948f4098aa3eb99"
 
-_FONTS_CONF = """<?xml version="1.0"?>
-<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
-<fontconfig>
-  <dir>{fonts}</dir>
-  <cachedir>{cache}</cachedir>
-</fontconfig>
-"""
-
 
 @dataclass(frozen=True)
 class Chromium:
-    """A browser that can be started; `environment` is what it needs beside the caller's variables."""
+    """A browser that can be started; `environment` is what it needs beside the caller's variables.
+
+    `identity` is the sha256 of the executable's pack and that of its fonts, else of the executable alone.
+    """
 
     executable: Path
     identity: str
@@ -117,11 +113,13 @@ def chromium() -> Chromium:
         )
     folder = _unpacked_chromium()
     environment = (("LD_LIBRARY_PATH", str(folder / "lib")), ("FONTCONFIG_FILE", str(folder / "fonts.conf")))
-    return Chromium(folder / "chromium", CHROMIUM_PACK_SHA256["chromium.br"], environment)
+    identity = f"{CHROMIUM_PACK_SHA256['chromium.br']}+{browser_fonts.FONTS_SHA256}"
+    return Chromium(folder / "chromium", identity, environment)
 
 
 def _unpacked_chromium() -> Path:
-    folder = tools_folder() / f"chromium-{CHROMIUM_PACK_VERSION}-{CHROMIUM_PACK_SHA256['chromium.br'][:8]}"
+    digests = CHROMIUM_PACK_SHA256["chromium.br"][:8], browser_fonts.FONTS_SHA256[:8]
+    folder = tools_folder() / "-".join(("chromium", CHROMIUM_PACK_VERSION, *digests))
     if _is_whole(folder):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +133,8 @@ def _unpacked_chromium() -> Path:
         for archive in ("swiftshader.tar.br", "al2023.tar.br", "fonts.tar.br"):
             with tarfile.open(fileobj=io.BytesIO(_unpack_member(archive))) as tar:
                 extract(tar, tar.getmembers(), whole)
-        fonts = _FONTS_CONF.format(fonts=folder / "fonts", cache=folder / "fontconfig-cache")
+        browser_fonts.install(node_modules(), whole / "fonts")
+        fonts = browser_fonts.configuration(folder / "fonts", folder / "fontconfig-cache")
         (whole / "fonts.conf").write_text(fonts)
         sizes = {str(f.relative_to(whole)): f.stat().st_size for f in whole.rglob("*") if f.is_file()}
         (whole / "whole.json").write_text(json.dumps(sizes))

@@ -31,7 +31,7 @@ from lambda_handler.compile.dom import (
     text_of,
 )
 from lambda_handler.compile.fetch import Fetch
-from lambda_handler.compile.fonts import LinkedFamilies, provide_fonts
+from lambda_handler.compile.fonts import STRICT, FontStrictness, LinkedFamilies, provide_fonts
 from lambda_handler.compile.libraries import Bundle, parse_cdn_url
 from lambda_handler.compile.resources import PAGE, Kind, Resources
 from lambda_handler.errors import PageAssetMissing
@@ -77,10 +77,13 @@ class Localised:
     warnings: tuple[str, ...]
 
 
-def localise(document: Document, *, project: Path, node_modules: Path, fetch: Fetch) -> Localised:
+def localise(
+    document: Document, *, project: Path, node_modules: Path, fetch: Fetch, strictness: FontStrictness = STRICT
+) -> Localised:
     """Rewrite `document`, the flat page of the project in `project`, so that it needs no network.
 
-    Raises PageAssetMissing for what cannot be had, AssetFetchUnavailable where trying again may help.
+    Raises PageAssetMissing for what cannot be had, AssetFetchUnavailable where trying again may help; for fonts
+    FontFetchFailed, FontFetchUnavailable and SystemFontUsed, as far as `strictness` asks for them.
     """
     bundle = Bundle(node_modules)
     linked = LinkedFamilies(bundle)
@@ -89,7 +92,7 @@ def localise(document: Document, *, project: Path, node_modules: Path, fetch: Fe
     page = _Page(document, resources, linked)
     page.place_import_maps()
     page.place_elements(document)
-    provide_fonts(document, resources, linked, characters)
+    provide_fonts(document, resources, linked, characters, strictness)
     return Localised(resources.files, tuple(dict.fromkeys(resources.warnings)))
 
 
@@ -188,11 +191,11 @@ class _Page:
         relations = set((attribute(element, "rel") or "").lower().split())
         if "stylesheet" in relations:
             if google_fonts.is_style_sheet(href):
-                others = self.linked.take(href)
-                if others is None:
+                served = self.resources.google_sheet(href, describe(element))
+                if served is None:
                     remove(element)
                     return
-                element.attrs["href"] = others
+                element.attrs["href"] = served
             self._rewrite(element, "href", Kind.STYLE)
         elif relations & _NEEDLESS_LINKS and not href.startswith(PAGE):
             remove(element)

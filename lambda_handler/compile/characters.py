@@ -13,10 +13,10 @@ _TEXT_SUFFIXES = frozenset(
 _LARGEST = 4 << 20  # a larger file is data, not words
 
 
-def project_texts(project: Path) -> Iterator[str]:
+def project_texts(project: Path, suffixes: frozenset[str] = _TEXT_SUFFIXES) -> Iterator[str]:
     """The project's text files: what a script reads while the page runs is drawn too."""
     for path in sorted(project.rglob("*")):
-        if path.suffix.lower() not in _TEXT_SUFFIXES or "node_modules" in path.parts[len(project.parts) :]:
+        if path.suffix.lower() not in suffixes or "node_modules" in path.parts[len(project.parts) :]:
             continue
         if path.is_file() and path.stat().st_size <= _LARGEST:
             yield path.read_text(encoding="utf-8", errors="ignore")

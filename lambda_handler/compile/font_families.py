@@ -1,4 +1,4 @@
-"""Font families by name: what is bundled, what stands in for what, and what no font server has."""
+"""Font families by name: what is bundled, what stands in for what, and what nobody has."""
 
 from __future__ import annotations
 
@@ -36,6 +36,36 @@ _STANDS_FOR = {
 ALIASES = MappingProxyType({alias: package for package, names in _STANDS_FOR.items() for alias in names.split(", ")})
 """Common and system families, in lower case, and the bundled family that is drawn in their place."""
 
+_HAN_OF_SYSTEMS = {
+    "SC": "pingfang sc, microsoft yahei, microsoft yahei ui, simhei, heiti sc, stheiti, hiragino sans gb, dengxian",
+    "TC": "pingfang tc, microsoft jhenghei, microsoft jhenghei ui, heiti tc",
+    "HK": "pingfang hk",
+    "JP": (
+        "hiragino sans, hiragino kaku gothic pro, hiragino kaku gothic pron, yu gothic, yu gothic ui, meiryo, "
+        "meiryo ui, ms gothic, ms pgothic, osaka"
+    ),
+    "KR": "apple sd gothic neo, malgun gothic, gulim, dotum, nanum gothic",
+}
+_EMOJI_OF_SYSTEMS = "apple color emoji, segoe ui emoji, android emoji, twemoji mozilla, emojione color"
+_SCRIPTS = (
+    "arabic, armenian, bengali, devanagari, ethiopic, georgian, gujarati, gurmukhi, hebrew, kannada, khmer, lao, "
+    "malayalam, math, myanmar, oriya, sinhala, symbols, symbols 2, tamil, telugu, thai"
+)
+BROWSER_FAMILIES = MappingProxyType(
+    {f"noto sans {script}": f"Noto Sans {script.title()}" for script in _SCRIPTS.split(", ")}
+    | {f"noto sans {form}": f"Noto Sans CJK {form.upper()}" for form in ("sc", "tc", "hk", "kr")}
+    | {f"noto sans cjk {form}": f"Noto Sans CJK {form.upper()}" for form in ("sc", "tc", "hk", "kr", "jp")}
+    | {f"source han sans {form}": f"Noto Sans CJK {form.upper()}" for form in ("sc", "tc", "hk")}
+    | {"source han sans": "Noto Sans CJK JP", "source han sans k": "Noto Sans CJK KR"}
+    | {name: f"Noto Sans CJK {form}" for form, names in _HAN_OF_SYSTEMS.items() for name in names.split(", ")}
+    | dict.fromkeys(("noto color emoji", *_EMOJI_OF_SYSTEMS.split(", ")), "Noto Color Emoji")
+    | {"noto sans": "Noto Sans"}
+)
+"""Families that the browser itself has, or has the like of, in lower case, and what it calls them (`browser_fonts`)."""
+
+EMOJI_FAMILIES = frozenset(name for name, drawn in BROWSER_FAMILIES.items() if drawn == "Noto Color Emoji")
+"""Those of them that have no letters, in which no text is set."""
+
 GENERIC = _names(
     """
     sans-serif, serif, monospace, cursive, fantasy, system-ui, ui-sans-serif, ui-serif, ui-monospace,
@@ -46,23 +76,19 @@ GENERIC = _names(
 
 SYSTEM_ONLY = _names(
     """
-    apple color emoji, segoe ui emoji, segoe ui symbol, segoe ui historic, segoe ui variable, segoe ui
-    semibold, noto color emoji, android emoji, twemoji mozilla, emojione color, symbol, webdings,
+    segoe ui symbol, segoe ui historic, segoe ui variable, segoe ui semibold, symbol, webdings,
     wingdings, zapf dingbats, impact, haettenschweiler, arial narrow, arial narrow bold, comic sans ms,
     comic sans, chalkboard, chalkboard se, marker felt, brush script mt, bradley hand, snell roundhand,
     papyrus, copperplate, copperplate gothic, gill sans, gill sans mt, century gothic, franklin gothic
     medium, rockwell, didot, bodoni mt, bodoni 72, baskerville, hoefler text, big caslon, american
     typewriter, iowan old style, charter, new york, constantia, perpetua, athelas, seravek, avenir next
-    condensed, helvetica neue light, hiragino sans, hiragino kaku gothic pro, hiragino kaku gothic pron,
-    hiragino sans gb, hiragino mincho pron, yu gothic, yu mincho, meiryo, ms gothic, ms pgothic, ms
-    mincho, osaka, pingfang sc, pingfang tc, pingfang hk, microsoft yahei, microsoft jhenghei, simsun,
-    simhei, heiti sc, heiti tc, stheiti, songti sc, kaiti, apple sd gothic neo, malgun gothic, batang,
-    gulim, dotum, geeza pro, al nile, ms sans serif, ms serif, droid sans, oxygen-sans, freesans,
+    condensed, helvetica neue light, hiragino mincho pron, yu mincho, ms mincho, simsun, songti sc,
+    kaiti, batang, geeza pro, al nile, ms sans serif, ms serif, droid sans, oxygen-sans, freesans,
     freeserif, freemono, nimbus sans, nimbus sans l, nimbus roman, nimbus mono, bitstream vera sans,
     bitstream vera sans mono
     """
 )
-"""Families that come with operating systems, in lower case: asking a font server for them is no use."""
+"""Families that come with operating systems, in lower case, and that nothing here is like."""
 
 CSS_WIDE = frozenset({"inherit", "initial", "unset", "revert", "revert-layer"})
 

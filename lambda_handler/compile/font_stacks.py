@@ -1,4 +1,4 @@
-"""Where CSS names font families: every stack, and the place to put another family in front of it."""
+"""Where CSS names font families: every stack, and the places to put another family before or behind it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ _SIZE_WORDS = frozenset(
 _SYSTEM_WORDS = frozenset(("caption", "icon", "menu", "message-box", "small-caption", "status-bar"))
 _SPACE = frozenset({"whitespace", "comment"})
 _SIZE_TYPES = frozenset({"dimension", "percentage", "number"})
+_VALUE_TOKEN = re.compile(
+    r"""(?P<space>\s+|/\*[\s\S]*?(?:\*/|\Z))|"(?:\\[\s\S]|[^"\\])*"|'(?:\\[\s\S]|[^'\\])*'|\\[\s\S]|."""
+)
+_VALUE_ENDS = frozenset(";}!)")
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,27 @@ def read_fonts(css: str) -> tuple[str, FontUse]:
     return css, use
 
 
-def with_first(css: str, offsets: Iterable[int], family: str) -> str:
-    """`css` with `family` put in front of the stacks that begin at `offsets`."""
-    for offset in sorted(set(offsets), reverse=True):
-        css = f"{css[:offset]}{family}, {css[offset:]}"
+def with_families(
+    css: str, first: Iterable[int], family: str, last: Iterable[int] = (), families: Iterable[str] = ()
+) -> str:
+    """`css` with `family` before the stacks that begin at `first`, and `families` behind those at `last`."""
+    behind = "".join(f", {name}" for name in families)
+    insertions = {(offset, f"{family}, ") for offset in first} | {(_end(css, offset), behind) for offset in last}
+    for offset, text in sorted(insertions, reverse=True):
+        css = css[:offset] + text + css[offset:]
     return css
+
+
+def _end(css: str, begin: int) -> int:
+    """Where the value that begins at `begin` ends, space and comments behind it left out."""
+    depth, end = 0, begin
+    for token in _VALUE_TOKEN.finditer(css, begin):
+        if token[0] in _VALUE_ENDS and depth == 0:
+            break
+        depth += (token[0] == "(") - (token[0] == ")")
+        if not token["space"]:
+            end = token.end()
+    return end
 
 
 class _Reader:

@@ -25,6 +25,7 @@ from lambda_handler.compile.dom import (
     serialise,
 )
 from lambda_handler.compile.fetch import Fetch
+from lambda_handler.compile.fonts import STRICT, FontStrictness
 from lambda_handler.compile.media_ids import assign_media_ids, media_sources
 from lambda_handler.compile.project import Project
 from lambda_handler.compile.resources import PAGE
@@ -56,7 +57,14 @@ class CompiledPage:
 
 
 def compile_page(
-    folder: Path, entry: str, variables: Mapping[str, Any], *, node_modules: Path, runtime: Path, fetch: Fetch
+    folder: Path,
+    entry: str,
+    variables: Mapping[str, Any],
+    *,
+    node_modules: Path,
+    runtime: Path,
+    fetch: Fetch,
+    fonts: FontStrictness = STRICT,
 ) -> CompiledPage:
     """Makes the project in `folder` one page that needs no network.
 
@@ -76,7 +84,7 @@ def compile_page(
     apply_variables(document, flat.scopes, variables, entry)
     root = resolve_root(document, entry)
     assign_media_ids(document)
-    localised = localise(document, project=folder, node_modules=node_modules, fetch=fetch)
+    localised = localise(document, project=folder, node_modules=node_modules, fetch=fetch, strictness=fonts)
     _load_runtime(document)
     files: dict[str, Path | bytes] = dict(project_files(folder))
     files |= {path.lstrip("/"): content for path, content in localised.files.items()}

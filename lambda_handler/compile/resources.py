@@ -18,8 +18,9 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 from lambda_handler.compile import google_fonts, modules
 from lambda_handler.compile.css_urls import rewrite_css_urls
 from lambda_handler.compile.fetch import Fetch, Fetched
+from lambda_handler.compile.font_sources import LostFont, rewrite_sources
 from lambda_handler.compile.libraries import LIBRARY_ROOT, Bundle, LibraryFile, LibraryRequest, parse_cdn_url
-from lambda_handler.errors import PageAssetMissing
+from lambda_handler.errors import AssetFetchUnavailable, PageAssetMissing
 
 PAGE = "https://page.invalid/"
 REMOTE_ROOT = "/_hf/remote/"
@@ -62,7 +63,8 @@ class Kind(Enum):
 class Resources:
     """Places what is asked for, once. `files` is what has to be served beside the project's own files.
 
-    A project file that had to be rewritten is in `files` too, under its own path.
+    A project file that had to be rewritten is in `files` too, under its own path. A font that cannot be had is no
+    error yet: whether another will do is for those to say who know all of them.
     """
 
     project: Path
@@ -74,6 +76,7 @@ class Resources:
     styles: dict[str, str] = field(default_factory=dict)
     scripts: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    lost_fonts: list[LostFont] = field(default_factory=list)
     import_map: dict[str, str] = field(default_factory=dict)
     _placed: dict[tuple[str, Kind], str] = field(default_factory=dict)
 
@@ -96,14 +99,33 @@ class Resources:
 
     def style(self, css: str, base: str, asked_by: str) -> str:
         """`css`, which is at `base`, with what it loads placed."""
+        done: set[str] = set()
 
         def placed(url: str) -> str:
-            path = urlsplit(url).path
-            if path.endswith(".eot"):
-                return url  # only a browser of 2010 loads it
-            return self.place(url, base, asked_by, Kind.STYLE if _is_style(path) else Kind.ASSET)
+            if url in done:  # and no URL that `base` would make another of
+                return url
+            new = self.place(url, base, asked_by, Kind.STYLE if _is_style(urlsplit(url).path) else Kind.ASSET)
+            done.add(new)
+            return new
 
-        return rewrite_css_urls(google_fonts.rewrite_imports(css, self.take_google_families), placed)
+        def imported(url: str) -> str | None:
+            served = self.google_sheet(url, asked_by)
+            done.add(served or "")
+            return served
+
+        css = google_fonts.rewrite_imports(css, imported)
+        return rewrite_css_urls(rewrite_sources(css, placed, self.lost_fonts.append), placed)
+
+    def google_sheet(self, url: str, asked_by: str) -> str | None:
+        """Where the families of a Google Fonts sheet that are not bundled are served; None if none is."""
+        others = self.take_google_families(url)
+        if others is None:
+            return None
+        try:
+            return self.place(others, PAGE, asked_by, Kind.STYLE)
+        except (PageAssetMissing, AssetFetchUnavailable) as error:
+            self.lost_fonts += [LostFont(family, error) for family in google_fonts.families(others)]
+            return None
 
     def script(self, text: str, base: str, asked_by: str, *, module: bool, inline: bool) -> str:
         """A script of the author's, with its imports and the URLs it spells out placed."""

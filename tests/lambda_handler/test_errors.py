@@ -100,6 +100,7 @@ def test_only_transient_and_throttled_errors_are_retried() -> None:
         "EncoderInterrupted",
         "ChunkInvalid",
         "AssetFetchUnavailable",
+        "FontFetchUnavailable",
         "StorageUnavailable",
         "WorkerLost",
         "Throttled",

@@ -36,6 +36,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (mine / folder).mkdir(parents=True)
         for file in (real / folder).glob("*.br" if "bin" in folder else "hyperframe.runtime.iife.js"):
             (mine / folder / file.name).symlink_to(file)
+    (mine / "@fontsource").symlink_to(real / "@fontsource")
     monkeypatch.setenv("HYPERFRAMES_NODE_MODULES", str(mine))
     monkeypatch.setenv("HYPERFRAMES_TOOLS", str(tmp_path / "tools"))
     return mine

@@ -9,6 +9,7 @@ from pathlib import Path
 from lambda_handler.compile.assets import Localised, localise
 from lambda_handler.compile.dom import parse, serialise
 from lambda_handler.compile.fetch import Fetched
+from lambda_handler.compile.fonts import FontStrictness
 from lambda_handler.errors import AssetFetchUnavailable, PageAssetMissing
 from lambda_handler.toolchain import node_modules
 
@@ -63,6 +64,7 @@ def localised(
     *,
     internet: Mapping[str, tuple[str, str] | None] | None = None,
     files: Mapping[str, str] | None = None,
+    strict: bool = True,
 ) -> Page:
     """`html` as the page of a project that holds `files`."""
     for name, text in (files or {}).items():
@@ -71,5 +73,6 @@ def localised(
         path.write_text(text)
     network = Internet(internet or {})
     document = parse(f"<!doctype html><html><head></head><body>{html}</body></html>" if "<html" not in html else html)
-    result = localise(document, project=project, node_modules=node_modules(), fetch=network)
+    strictness = FontStrictness(fail_closed_fetch=strict, reject_system=strict)
+    result = localise(document, project=project, node_modules=node_modules(), fetch=network, strictness=strictness)
     return Page(serialise(document), result, network.asked)

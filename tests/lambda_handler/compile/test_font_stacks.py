@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambda_handler.compile.font_stacks import Reference, read_fonts, with_first
+from lambda_handler.compile.font_stacks import Reference, read_fonts, with_families
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,17 @@ def test_variables_are_kept_by_name() -> None:
 def test_a_family_is_put_where_its_stack_begins() -> None:
     """Every other character stays as the author wrote it, whatever the line ends are."""
     css, use = read_fonts("a { font-family:\r\n  serif /* s */ }\r\nb { font: 1px 'x', y }")
-    assert with_first(css, [stack.offset for stack in use.stacks], "Inter") == (
+    assert with_families(css, [stack.offset for stack in use.stacks], "Inter") == (
         "a { font-family:\n  Inter, serif /* s */ }\nb { font: 1px Inter, 'x', y }"
+    )
+
+
+def test_a_family_is_put_where_its_stack_ends() -> None:
+    """Before what ends the declaration, wherever the same character stands inside a name."""
+    css, use = read_fonts(
+        "a { font-family: 'X;Y' , serif /* s */ ; color: red } b { font: 1px/2 var(--a, Foo, serif)!important }"
+    )
+    assert with_families(css, [], "Inter", [stack.offset for stack in use.stacks], ["N", "M"]) == (
+        "a { font-family: 'X;Y' , serif, N, M /* s */ ; color: red } "
+        "b { font: 1px/2 var(--a, Foo, serif, N, M), N, M!important }"
     )

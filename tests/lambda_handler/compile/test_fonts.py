@@ -11,7 +11,7 @@ from compile_page import Page, localised
 from lambda_handler.compile.font_faces import font_package
 from lambda_handler.compile.font_families import ALIASES, stand_in
 from lambda_handler.compile.libraries import Bundle
-from lambda_handler.errors import AssetFetchUnavailable, PageAssetMissing
+from lambda_handler.errors import FontFetchFailed, FontFetchUnavailable, RenderError, SystemFontUsed
 from lambda_handler.toolchain import node_modules
 
 LINK = "https://fonts.googleapis.com/css2?family="
@@ -103,7 +103,7 @@ def test_the_authors_own_face_is_left_alone(tmp_path: Path) -> None:
 )
 def test_no_stack_is_left_to_the_machine(tmp_path: Path, written: str, drawn: str) -> None:
     """Inter goes before a generic family, unless a family with a font comes first."""
-    assert f"<style>{drawn}</style>" in localised(f"<style>{written}</style>", tmp_path).html
+    assert f"<style>{drawn}</style>" in localised(f"<style>{written}</style>", tmp_path, strict=False).html
 
 
 def test_fonts_are_found_wherever_they_are_named(tmp_path: Path) -> None:
@@ -180,6 +180,7 @@ def test_google_is_asked_only_for_what_is_not_bundled(tmp_path: Path) -> None:
         },
     )
     assert page.asked == [f"{LINK}Shrikhand&display=swap", "https://fonts.gstatic.com/latin.woff2"]
+    assert page.localised.warnings == ()
     served = next(path for path in page.localised.files if path.endswith("css2.css"))
     assert "font-display: block" in page.content(served)
     assert "gujarati" not in page.content(served)
@@ -199,24 +200,174 @@ def test_a_family_without_a_source_is_looked_for_at_google(tmp_path: Path) -> No
     assert "a { font-family: Fraunces, serif }" in page.html
 
 
-def test_a_family_nobody_has_is_a_warning(tmp_path: Path) -> None:
-    """It is looked for once, in all its styles and in its only one, and Inter is drawn instead."""
-    page = localised("<style>a { font-family: Nope } b { font-family: Nope, serif }</style>", tmp_path)
-    assert page.localised.warnings == ('No font is known for font-family "Nope": another is drawn instead.',)
+EVERY_STYLE = ":ital,wght@" + ";".join([*(f"0,{weight}" for weight in range(100, 1000, 100)), "1,400", "1,700"])
+ROBBED = """<style>@font-face { font-family: X; src: url(https://cdn.example/x.woff2) }
+a { font-family: X, sans-serif }</style>"""
+
+
+@pytest.mark.parametrize(
+    ("html", "internet"),
+    [
+        ("<style>a { font-family: Nope } b { font-family: Nope, serif }</style>", {}),
+        (f'<link href="{LINK}Nope" rel="stylesheet"><style>a {{ font-family: Nope }}</style>', {}),
+        (f'<link href="{LINK}Nope" rel="stylesheet">', {f"{LINK}Nope": None}),
+        (f"<style>@import '{LINK}Nope';</style>", {}),
+        ("<style>a { font-family: Nope }</style>", {f"{LINK}Nope{EVERY_STYLE}": None}),
+        (ROBBED, {}),
+        (ROBBED, {"https://cdn.example/x.woff2": None}),
+        ("<style>@font-face { font-family: X; src: url(gone.woff2) } a { font-family: X }</style>", {}),
+    ],
+)
+def test_a_font_that_cannot_be_had_is_an_error_or_a_warning(
+    tmp_path: Path, html: str, internet: dict[str, tuple[str, str] | None]
+) -> None:
+    """As the request says; trying again helps where a server was out of reach, and nowhere else."""
+    error: type[RenderError] = FontFetchUnavailable if internet else FontFetchFailed
+    with pytest.raises(error, match=r"Nope|x\.woff2|gone\.woff2") as caught:
+        localised(html, tmp_path / "strict", internet=internet)
+    assert "failClosedFontFetch" in caught.value.resolution
+    page = localised(html, tmp_path / "lenient", internet=internet, strict=False)
+    assert len(page.localised.warnings) == 1
+    assert page.localised.warnings[0].endswith("is drawn instead.")
+    assert "googleapis" not in page.html
+    assert "cdn.example" not in page.html
+    assert "gone.woff2" not in page.html
+
+
+def test_a_family_nobody_has_is_looked_for_once(tmp_path: Path) -> None:
+    """In all its styles and in its only one, and Inter is drawn instead."""
+    page = localised("<style>a { font-family: Nope } b { font-family: Nope, serif }</style>", tmp_path, strict=False)
     assert "a { font-family: Inter, Nope } b { font-family: Inter, Nope, serif }" in page.html
     assert len(page.asked) == 2
 
 
-def test_a_family_out_of_reach_fails_the_plan(tmp_path: Path) -> None:
-    """Drawing another would make a video that differs from the next one; the message says what to do."""
-    url = f"{LINK}Fraunces:ital,wght@" + ";".join(
-        [*(f"0,{weight}" for weight in range(100, 1000, 100)), "1,400", "1,700"]
+def test_a_server_out_of_reach_is_waited_for_once(tmp_path: Path) -> None:
+    """Each family that it may have would cost its time-out again."""
+    page = localised(
+        "<style>a { font-family: Nope } b { font-family: 'Not This' } c { font-family: 'Nor This' }</style>",
+        tmp_path,
+        internet={f"{LINK}Nope{EVERY_STYLE}": None},
+        strict=False,
     )
-    with pytest.raises(AssetFetchUnavailable, match="HYPERFRAMES_OFFLINE"):
-        localised("<style>a { font-family: Fraunces }</style>", tmp_path, internet={url: None})
+    assert len(page.asked) == 1
+    assert len(page.localised.warnings) == 3
 
 
-def test_a_linked_family_nobody_has_fails_the_plan(tmp_path: Path) -> None:
-    """The author asked for it by its URL."""
-    with pytest.raises(PageAssetMissing, match="Nope"):
-        localised(f'<link href="{LINK}Nope" rel="stylesheet">', tmp_path)
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<style>@font-face { font-family: 'Space Mono'; src: url(https://cdn.example/x.woff2) }</style>",
+        "<style>@font-face { font-family: Arial; src: url(gone.woff2) }</style>",
+        f'<link href="{LINK}Verdana" rel="stylesheet">',
+    ],
+)
+def test_a_bundled_family_never_fails(tmp_path: Path, html: str) -> None:
+    """What is bundled of it, or stands in for it, is drawn; the report says so."""
+    page = localised(html, tmp_path)
+    assert {"Space Mono", "Arial", "Verdana"} & set(faces(page))
+    assert "is drawn instead" in page.localised.warnings[0]
+
+
+@pytest.mark.parametrize("stack", ["Impact", "'Comic Sans MS', cursive", "Papyrus, fantasy"])
+def test_a_system_font_is_an_error_or_a_warning(tmp_path: Path, stack: str) -> None:
+    """If nothing stands in for it and nothing with a font comes behind it."""
+    html = f"<style>a {{ font-family: {stack} }}</style>"
+    with pytest.raises(SystemFontUsed, match="rejectOnSystemFonts"):
+        localised(html, tmp_path / "strict")
+    page = localised(html, tmp_path / "lenient", strict=False)
+    assert f"a {{ font-family: Inter, {stack} }}" in page.html
+    assert "comes with operating systems" in page.localised.warnings[0]
+    assert page.asked == []
+
+
+@pytest.mark.parametrize(
+    "stack",
+    ["-apple-system, sans-serif", "'SF Pro Text', sans-serif", "Impact, Georgia, serif", "'PingFang SC', sans-serif"],
+)
+def test_a_stack_that_something_stands_in_for_is_no_error(tmp_path: Path, stack: str) -> None:
+    """However strict the request is."""
+    page = localised(f"<style>a {{ font-family: {stack} }}</style>", tmp_path)
+    assert (page.localised.warnings, page.asked) == ((), [])
+
+
+@pytest.mark.parametrize(
+    ("sources", "kept"),
+    [
+        ("url(a.eot), url(a.eot?#iefix) format('embedded-opentype'), url(a.woff2)", 'url("a.woff2")'),
+        (
+            "local('Mine'), url(gone.woff2) format('woff2'), url(a.woff2) format('woff')",
+            'url("a.woff2") format("woff")',
+        ),
+        ("url('https://cdn.example/x.woff2'), url(a.woff2)", 'url("a.woff2")'),
+        (
+            "url(gone.svg#f) format(svg), url('a.woff2') format(woff2) tech(variations)",
+            'url("a.woff2") format(woff2) tech(variations)',
+        ),
+    ],
+)
+def test_of_several_sources_the_first_that_can_be_had_is_drawn(tmp_path: Path, sources: str, kept: str) -> None:
+    """So a list for old browsers needs no files for them, and no font of the author's machine is preferred."""
+    rule = f"@font-face {{ font-family: 'Mine'; src: {sources}; font-weight: 100 900; size-adjust: 90% }}"
+    page = localised(f"<style>{rule} a {{ font-family: Mine }}</style>", tmp_path, files={"a.woff2": ""})
+    assert f'@font-face {{ font-family: "Mine"; font-weight: 100 900; size-adjust: 90%; src: {kept} }}' in page.html
+    assert page.localised.warnings == ()
+
+
+def test_a_rule_in_a_comment_is_none(tmp_path: Path) -> None:
+    """Its file need not be there."""
+    css = "/* @font-face { font-family: X; src: url(gone.woff2) } */ a { color: red }"
+    assert css in localised(f"<style>{css}</style>", tmp_path).html
+
+
+def test_a_rule_of_local_names_is_drawn_with_their_stand_in(tmp_path: Path) -> None:
+    """Whichever weight or style its names say."""
+    css = """@font-face { font-family: Body; src: local('Georgia Bold'), local('Times New Roman') }
+    @font-face { font-family: 'Inter Fallback'; src: local('Arial'); size-adjust: 107% }"""
+    page = localised(f"<style>{css} a {{ font-family: Body, 'Inter Fallback' }}</style>", tmp_path)
+    assert {name.partition("-latin")[0] for name in faces(page)["Body"]} == {"eb-garamond"}
+    assert "local(" not in page.html
+
+
+def test_the_browsers_own_families_are_not_asked_for(tmp_path: Path) -> None:
+    """Neither by name nor by link."""
+    page = localised(
+        f'<link href="{LINK}Noto+Sans+SC:wght@400;700&family=Noto+Color+Emoji" rel="stylesheet">'
+        "<style>a { font-family: 'Noto Sans Arabic', sans-serif } b { font-family: 'Noto Sans SC' }</style>",
+        tmp_path,
+    )
+    assert (page.localised.warnings, page.asked) == ((), [])
+    assert "a { font-family: 'Noto Sans Arabic', sans-serif } b { font-family: 'Noto Sans SC' }" in page.html
+
+
+@pytest.mark.parametrize(
+    ("text", "behind"),
+    [
+        ("漢字", "Noto Sans CJK SC"),
+        ("漢字かな", "Noto Sans CJK JP"),
+        ("한국", "Noto Sans CJK KR"),
+        ("שלום", "Noto Sans Hebrew"),
+        ("\\u0627", "Noto Sans Arabic"),
+    ],
+)
+def test_the_fonts_of_the_texts_scripts_stand_behind_every_stack(tmp_path: Path, text: str, behind: str) -> None:
+    """With the weights that a browser does not find by itself."""
+    page = localised(f"<style>a {{ font-family: Lato, serif }}</style><script>'{text}'</script>", tmp_path)
+    assert f"a {{ font-family: Lato, serif, {behind} }}" in page.html
+    assert f":where(html) {{ font-family: Inter, sans-serif, {behind} }}" in page.html
+
+
+def test_han_has_the_form_of_the_pages_language(tmp_path: Path) -> None:
+    """Which says more than the characters."""
+    page = localised(
+        '<html lang="zh-Hant-TW"><head></head><body style="font-family: Lato">漢字かな</body></html>', tmp_path
+    )
+    assert "font-family: Lato, Noto Sans CJK TC" in page.html
+
+
+def test_fonts_are_found_in_data(tmp_path: Path) -> None:
+    """As Lottie's files and captions name them."""
+    files = {
+        "a.json": '{"fonts":{"list":[{"fName":"Lato-Bold","fFamily":"Lato"}]}}',
+        "b.json": '{"fontFamily": "Anton"}',
+    }
+    assert {"lato", "anton"} <= set(faces(localised("<p></p>", tmp_path, files=files)))
