@@ -50,8 +50,14 @@ def composition(browser: Browser, tmp_path: Path, media: Path) -> Opened:
             (tmp_path / "p" / name).write_text(text)
         for file in media.iterdir():
             (tmp_path / "p" / file.name).write_bytes(file.read_bytes())
-        tools = {"node_modules": toolchain.node_modules(), "runtime": toolchain.page_runtime().script}
-        compiled = compile_page(tmp_path / "p", "index.html", {}, **tools, fetch=Network())
+        compiled = compile_page(
+            tmp_path / "p",
+            "index.html",
+            {},
+            node_modules=toolchain.node_modules(),
+            runtime=toolchain.page_runtime().script,
+            fetch=Network(),
+        )
         site = stage(compiled.files, tmp_path)
         facts = page_facts(probe_all(toolchain.ffmpeg(), {path: site[path] for path in compiled.media}))
         with opened(browser, site, init_script(30.0, facts), **SIZE, fps=30.0) as ready:
