@@ -1,4 +1,4 @@
-"""The command line: `prefect-hyperframes render`, `doctor`, `server`."""
+"""The command line: `prefect-hyperframes render`, `stills`, `doctor`, `server`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.console import RenderBar, lasting, size
-from flows.request import RenderRequest, check, render_folder, uri_of
+from flows.request import RenderRequest, check, format_for, render_folder, uri_of
+from flows.stills import make_stills
 from lambda_handler import storage
 from lambda_handler.errors import InvalidConfig, RenderError
 from lambda_handler.events import Config, parse_config
@@ -46,12 +47,20 @@ def main() -> None:
 @app.command()
 def render(
     project: Annotated[Path, typer.Argument(help="Folder or .tar.gz of the project.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The video.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The video: .mp4, .mov, .webm, .gif, or .tar.gz of PNGs.")
+    ],
     fps: Annotated[str | None, typer.Option(help="24, 25, 30, 50, 60, or 24000/1001 and the like.")] = None,
     chunks: Annotated[int | None, typer.Option(help="How many chunks; chosen from the measured speed.")] = None,
     chunk_size: Annotated[int | None, typer.Option(help="Frames per chunk.")] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes; as many as there are cores.")] = None,
-    format: Annotated[str, typer.Option(help="mp4.")] = "mp4",  # noqa: A002 - the option's name
+    format: Annotated[  # noqa: A002 - the option's name
+        str | None, typer.Option(help="mp4, mov, webm, png-sequence or gif; as the output's name says.")
+    ] = None,
+    codec: Annotated[str | None, typer.Option(help="h264 or h265, for mp4.")] = None,
+    resolution: Annotated[
+        str | None, typer.Option(help="Output size: 1080p, 4k, landscape, portrait-4k, square and the like.")
+    ] = None,
     quality: Annotated[str, typer.Option(help="draft, standard or high.")] = "standard",
     crf: Annotated[int | None, typer.Option(help="Constant rate factor, 0 to 51.")] = None,
     bitrate: Annotated[str | None, typer.Option(help="Target bitrate, as 8M; instead of --crf.")] = None,
@@ -70,7 +79,9 @@ def render(
     with reported(as_json):
         config = {
             "fps": fps,
-            "format": format,
+            "format": format or format_for(str(output)),
+            "codec": codec,
+            "outputResolution": resolution,
             "quality": quality,
             "crf": crf,
             "bitrate": bitrate,
@@ -86,6 +97,25 @@ def render(
         typer.echo(json.dumps({**outcome.model_dump(mode="json"), "ui": ui}))
     elif not quiet:
         _tell(outcome, ui)
+
+
+@app.command()
+def stills(
+    finished: Annotated[str, typer.Argument(metavar="RENDER", help="A video, or the folder of a finished render.")],
+    folder: Annotated[Path, typer.Option("-o", "--output", help="The folder for the pictures.")] = Path(),
+    at: Annotated[float | None, typer.Option(help="The poster's moment in seconds; the most detailed one.")] = None,
+    width: Annotated[int | None, typer.Option(min=16, help="The poster's width in px; the video's.")] = None,
+    frames: Annotated[int, typer.Option(min=1, max=100, help="Frames on the contact sheet.")] = 12,
+    columns: Annotated[int, typer.Option(min=1, max=20, help="Columns of the contact sheet.")] = 4,
+    as_json: Json = False,
+) -> None:
+    """Make a poster and a contact sheet of a finished render, of any format, without rendering again."""
+    with reported(as_json):
+        still, sheet = make_stills(finished, folder, at=at, frames=frames, columns=columns, width=width)
+    if as_json:
+        typer.echo(json.dumps({"poster": str(still), "contact_sheet": str(sheet)}))
+    else:
+        typer.echo(f"{still}\n{sheet}")
 
 
 @app.command()

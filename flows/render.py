@@ -20,7 +20,7 @@ from lambda_handler.events import AssembleEvent, PlanEvent, PlanResult, RenderCh
 from lambda_handler.manifest import load_checked
 from lambda_handler.progress import Speedometer, frames_done
 from lambda_handler.render_folder import RenderFolder
-from tasks.artifacts import ProgressArtifact, describe, publish_chunks, publish_report
+from tasks.artifacts import ProgressArtifact, describe, publish_chunks, publish_report, publish_stills
 from tasks.invoke import invoking
 from tasks.roles import assemble, groups, plan, render_chunk
 from tasks.stack import LocalStack
@@ -94,6 +94,7 @@ def _rendered(request: RenderRequest, stack: LocalStack, folder: RenderFolder, s
     report = json.loads(storage.read(folder.report))
     seconds = time.monotonic() - started
     publish_report(request.name, planned, report, seconds)
+    publish_stills(request.name, folder)
     return RenderOutcome(
         output=video.output_s3_uri,
         size_bytes=video.file_size,

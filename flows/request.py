@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lambda_handler import archive, storage
 from lambda_handler.errors import InvalidConfig, ProjectNotFound
 from lambda_handler.events import Config
+from lambda_handler.formats import FORMATS, format_of
 from lambda_handler.manifest import digest
 from tasks.stack import LocalStack
 
@@ -22,7 +23,9 @@ class RenderRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     project: str = Field(title="Project", description="Folder or .tar.gz of the project, a path or a URI.")
-    output: str = Field(title="Output", description="Where the video goes, a path or a URI.")
+    output: str = Field(
+        title="Output", description="Where the video goes, a path or a URI; it ends as the format's files do."
+    )
     config: Config = Field(Config(), title="Config", description="How to render.")
     render_folder: str | None = Field(
         None,
@@ -42,12 +45,24 @@ def uri_of(place: str) -> str:
     return place if urlsplit(place).scheme in ("s3", "file") else storage.file_uri(Path(place).expanduser())
 
 
+def format_for(output: str) -> str:
+    """The format that an output's name asks for. Raises InvalidConfig for a name that asks for none."""
+    found = format_of(output)
+    if found is None:
+        endings = ", ".join(f"{each.suffix} ({name})" for name, each in FORMATS.items())
+        raise InvalidConfig(
+            f"The name {output} does not say which format it is to be.", resolution=f"End it with one of {endings}."
+        )
+    return found
+
+
 def check(request: RenderRequest) -> None:
     """Raises ProjectNotFound, InvalidConfig for what can be seen without starting anything."""
-    if not uri_of(request.output).endswith(f".{request.config.format}"):
+    suffix = FORMATS[request.config.format].suffix
+    if not uri_of(request.output).lower().endswith(suffix):
         raise InvalidConfig(
-            f"The output {request.output} does not end with .{request.config.format}.",
-            resolution=f"Name the video something.{request.config.format}.",
+            f"format is {request.config.format}, and the output {request.output} does not end with {suffix}.",
+            resolution=f"Name the output something{suffix}, or ask for another format.",
         )
     project = uri_of(request.project)
     if project.startswith("file:"):

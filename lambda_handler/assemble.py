@@ -3,69 +3,73 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import ffmpeg
-
-from lambda_handler import encode, storage, toolchain
+from lambda_handler import storage, toolchain
 from lambda_handler.errors import ChunkInvalid, EncoderInterrupted, InvalidConfig, OutputInvalid
 from lambda_handler.events import AssembleEvent, AssembleResult
+from lambda_handler.join import finish, join, join_pictures
 from lambda_handler.manifest import Manifest, load_checked
-from lambda_handler.media import Packet, VideoStream, video_stream
+from lambda_handler.media import VideoStream, video_stream
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.site import TRANSFERS
+from lambda_handler.stills import Film, contact_sheet, poster
+
+POSTER_WIDTH = 960
 
 
 def assemble(event: AssembleEvent) -> AssembleResult:
     """Joins all chunks of the plan into the video at `output_s3_uri`, and writes the report."""
     started = time.monotonic()
     folder = RenderFolder.of_manifest(event.plan_v2_manifest_s3_uri)
-    manifest = load_checked(folder.manifest, event.plan_hash)
+    manifest = load_checked(folder.manifest, event.plan_hash, event.format)
+    if event.cfr and not manifest.output.constant:
+        raise InvalidConfig(f"Cfr: format {manifest.format} cannot give every frame exactly the same time.")
     chunks = event.chunk_s3_uris or folder.chunk_uris(manifest)
     _check_order(chunks, manifest)
     storage.locate(event.output_s3_uri)
     with TemporaryDirectory(prefix="hf-assemble-") as scratch:
         parts = _fetched(chunks, Path(scratch))
-        streams = [_checked_chunk(part, manifest, index) for index, part in enumerate(parts)]
-        video = Path(scratch) / f"video.{manifest.format}"
-        join(parts, video, manifest)
-        stream = _checked_video(video, manifest, streams)
+        video = Path(scratch) / f"video{manifest.output.suffix}"
+        _made(parts, video, manifest)
         storage.upload(video, event.output_s3_uri)
+        _write_stills(video, manifest, folder)
         result = AssembleResult(
             output_s3_uri=event.output_s3_uri,
-            frames_encoded=len(stream.packets),
+            frames_encoded=manifest.total_frames,
             file_size=video.stat().st_size,
             duration_ms=round((time.monotonic() - started) * 1000),
         )
-        storage.write(folder.report, json.dumps(_report(event, manifest, video, streams), indent=2).encode())
+        storage.write(folder.report, json.dumps(_report(event, manifest, video, parts), indent=2).encode())
     return result
 
 
-def join(parts: list[Path], video: Path, manifest: Manifest) -> None:
-    """Stream-copies `parts` one after another into `video`, its index first. Raises EncoderInterrupted."""
-    listed = video.with_suffix(".txt")
-    listed.write_text("".join(f"file '{part}'\n" for part in parts))
-    joined = (
-        ffmpeg.input(str(listed), format="concat", safe=0)
-        .output(
-            str(video),
-            c="copy",
-            movflags="+faststart",
-            video_track_timescale=encode.timescale(manifest.rate),
-            fflags="+bitexact",
-            map_metadata=-1,
-        )
-        .global_args("-hide_banner", "-loglevel", "error", "-nostats", "-y")
-    )
-    command = ffmpeg.compile(joined, cmd=str(toolchain.ffmpeg().executable))
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise encode.failure(done.stderr)
+def _made(parts: list[Path], video: Path, manifest: Manifest) -> None:
+    """Joins the chunks into what is published, and checks that it is exactly them.
+
+    Raises ChunkInvalid, OutputInvalid, EncoderInterrupted.
+    """
+    if manifest.format == "png-sequence":
+        join_pictures(parts, video, manifest)
+        return
+    chunks = [_checked_chunk(part, manifest, index) for index, part in enumerate(parts)]
+    joined = video.with_name(f"joined{manifest.output.chunk_suffix}")
+    join(parts, joined, manifest)
+    finish(joined, video, manifest)
+    # A GIF is drawn from the joined pictures, any other video holds them.
+    _check_pictures(joined if manifest.format == "gif" else video, chunks)
+    _check_times(video, manifest)
+
+
+def _write_stills(video: Path, manifest: Manifest, folder: RenderFolder) -> None:
+    shown = Film(video, manifest.total_frames, manifest.rate, manifest.width, manifest.height)
+    sheet, most_detailed = contact_sheet(shown)
+    storage.write(folder.contact_sheet, sheet)
+    storage.write(folder.poster, poster(shown, most_detailed, POSTER_WIDTH))
 
 
 def _check_order(uris: tuple[str, ...], manifest: Manifest) -> None:
@@ -100,20 +104,27 @@ def _checked_chunk(part: Path, manifest: Manifest, index: int) -> VideoStream:
     return stream
 
 
-def _checked_video(video: Path, manifest: Manifest, chunks: list[VideoStream]) -> VideoStream:
-    """Raises OutputInvalid unless the video is exactly its chunks, one after another, at the exact rate."""
-    stream = video_stream(toolchain.ffmpeg(), video, decode=False)
-    parts: list[Packet] = [packet for chunk in chunks for packet in chunk.packets]
+def _check_pictures(video: Path, chunks: list[VideoStream]) -> None:
+    """Raises OutputInvalid unless the video's pictures are those of its chunks, one after another, alpha included."""
+    found = [packet.content for packet in video_stream(toolchain.ffmpeg(), video, decode=False).packets]
+    if found != [packet.content for chunk in chunks for packet in chunk.packets]:
+        raise OutputInvalid("The video's pictures are not those of its chunks.")
+
+
+def _check_times(video: Path, manifest: Manifest) -> None:
+    """Raises OutputInvalid unless the video has every frame at its time, in its size, and decodes as a GIF."""
+    stream = video_stream(toolchain.ffmpeg(), video, decode=manifest.format == "gif")
     if len(stream.packets) != manifest.total_frames:
         raise OutputInvalid(f"The video has {len(stream.packets)} frames, the plan {manifest.total_frames}.")
-    if [packet.content for packet in stream.packets] != [packet.content for packet in parts]:
-        raise OutputInvalid("The video's pictures are not those of its chunks.")
     if not stream.keeps_rate(manifest.rate):
         raise OutputInvalid(f"The video's frames do not stand at {manifest.fps} frames per second.")
-    return stream
+    if (stream.width, stream.height) != (manifest.width, manifest.height):
+        raise OutputInvalid(
+            f"The video is {stream.width} x {stream.height} px, not {manifest.width} x {manifest.height}."
+        )
 
 
-def _report(event: AssembleEvent, manifest: Manifest, video: Path, chunks: list[VideoStream]) -> dict[str, object]:
+def _report(event: AssembleEvent, manifest: Manifest, video: Path, parts: list[Path]) -> dict[str, object]:
     rate = manifest.rate
     return {
         "planHash": manifest.plan_hash,
@@ -122,19 +133,15 @@ def _report(event: AssembleEvent, manifest: Manifest, video: Path, chunks: list[
         "sizeBytes": video.stat().st_size,
         "frames": manifest.total_frames,
         "fps": manifest.fps,
+        "format": manifest.format,
         "width": manifest.width,
         "height": manifest.height,
         "durationSeconds": float(manifest.total_frames / rate),
         "chunks": [
-            {
-                "index": index,
-                "startFrame": start,
-                "endFrame": end,
-                "sizeBytes": sum(p.size for p in chunk.packets),
-            }
-            for index, ((start, end), chunk) in enumerate(zip(manifest.chunks, chunks, strict=True))
+            {"index": index, "startFrame": start, "endFrame": end, "sizeBytes": part.stat().st_size}
+            for index, ((start, end), part) in enumerate(zip(manifest.chunks, parts, strict=True))
         ],
-        "seamsChecked": len(chunks) - 1,
+        "seamsChecked": len(parts) - 1,
         "warnings": manifest.warnings,
         "producerVersion": manifest.tools.producer,
         "finishedAt": datetime.now(UTC).isoformat(timespec="seconds"),

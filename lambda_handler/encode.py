@@ -97,7 +97,9 @@ def _codec_options(encoder: Encoder, frames: int) -> dict[str, object]:
             told = {"c:v": "libx264", "preset": encoder.preset, "x264-params": parameters}
             return told | one_group | forced | rate | BT709
         case "h265":
-            one_thread = f"pools=none:frame-threads=1:keyint={frames}:min-keyint={frames}:bframes=0:log-level=error"
+            one_thread = (
+                f"info=0:pools=none:frame-threads=1:keyint={frames}:min-keyint={frames}:bframes=0:log-level=error"
+            )
             told = {"c:v": "libx265", "preset": encoder.preset, "x265-params": f"{parameters}:{one_thread}"}
             return told | one_group | forced | rate | BT709 | {"tag:v": "hvc1"}
         case "vp9":
@@ -107,7 +109,8 @@ def _codec_options(encoder: Encoder, frames: int) -> dict[str, object]:
         case "prores":
             return {"c:v": "prores_ks", "profile:v": "4444", "vendor": "apl0", "alpha_bits": 16} | BT709
         case "h264-rgb":
-            return {"c:v": "libx264rgb", "preset": "veryfast", "qp": 0} | one_group | forced
+            told = {"c:v": "libx264rgb", "preset": "veryfast", "x264-params": "repeat-headers=1"}
+            return told | {"qp": 0} | one_group | forced
     raise ValueError(encoder.codec)
 
 

@@ -48,6 +48,16 @@ class RenderFolder:
         """What assemble verified."""
         return storage.join(self.prefix, "report.json")
 
+    @property
+    def poster(self) -> str:
+        """A still of the finished video, JPEG."""
+        return storage.join(self.prefix, "stills", "poster.jpg")
+
+    @property
+    def contact_sheet(self) -> str:
+        """A grid of stills of the finished video, JPEG."""
+        return storage.join(self.prefix, "stills", "contact-sheet.jpg")
+
     def chunk_uris(self, manifest: Manifest) -> tuple[str, ...]:
         """The plan's chunks in their order, where workers put them when they are not told otherwise."""
         return tuple(storage.join(self.chunks, manifest.chunk_name(index)) for index in range(len(manifest.chunks)))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from prefect.artifacts import (
+    create_image_artifact,
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
 )
 
+from lambda_handler import storage
 from lambda_handler.events import PlanResult, RenderChunkResult
 from lambda_handler.manifest import Manifest
 from lambda_handler.progress import Pace
+from lambda_handler.render_folder import RenderFolder
 
 
 class ProgressArtifact:
@@ -83,3 +87,13 @@ def publish_report(name: str, plan: PlanResult, report: Mapping[str, Any], secon
         key="render-report",
         description=f"{name}: verified",
     )
+
+
+def publish_stills(name: str, folder: RenderFolder) -> None:
+    """Puts the poster and the contact sheet into the UI, inside the artifacts: links to storage would expire."""
+    for key, uri, told in (
+        ("poster", folder.poster, "poster"),
+        ("contact-sheet", folder.contact_sheet, "contact sheet"),
+    ):
+        image = base64.b64encode(storage.read(uri)).decode()
+        create_image_artifact(f"data:image/jpeg;base64,{image}", key=key, description=f"{name}: {told}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import tarfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lambda_handler import storage, toolchain
+from lambda_handler.formats import FORMATS
 from lambda_handler.handler import Context, handler
 from lambda_handler.manifest import Manifest
 
@@ -52,7 +54,7 @@ class Render:
     @property
     def output(self) -> str:
         """Where the video goes."""
-        return f"{self.folder}/out/video.mp4"
+        return f"{self.folder}/out/video{FORMATS[self.config.get('format', 'mp4')].suffix}"
 
     @property
     def chunk_names(self) -> list[str]:
@@ -98,11 +100,25 @@ class Render:
 
 def pixels(video: Path, width: int = WIDTH, height: int = HEIGHT) -> list[bytes]:
     """The decoded frames of a video, RGB, 3 bytes a pixel."""
-    command = [str(toolchain.ffmpeg().executable), "-v", "error", "-i", str(video)]
-    command += ["-vf", "scale=flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"]
-    command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
-    data = subprocess.run(command, capture_output=True, check=True).stdout
-    size = width * height * 3
+    return _decoded(["-i", str(video)], "rgb24", width * height * 3)
+
+
+def alpha_pixels(video: Path, width: int = WIDTH, height: int = HEIGHT) -> list[bytes]:
+    """The decoded frames of a video or of an archive of pictures, RGBA, 4 bytes a pixel, alpha not multiplied in."""
+    size = width * height * 4
+    if video.name.endswith(".tar.gz"):
+        with tarfile.open(video) as tar:
+            pictures = [file.read() for member in tar if (file := tar.extractfile(member))]
+        return _decoded(["-f", "image2pipe", "-c:v", "png", "-i", "pipe:0"], "rgba", size, b"".join(pictures))
+    decoder = ["-c:v", "libvpx-vp9"] if video.suffix == ".webm" else []
+    return _decoded([*decoder, "-i", str(video)], "rgba", size)
+
+
+def _decoded(source: list[str], pixel_format: str, size: int, given: bytes | None = None) -> list[bytes]:
+    command = [str(toolchain.ffmpeg().executable), "-v", "error", *source]
+    command += ["-vf", "scale=flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp", "-fps_mode", "passthrough"]
+    command += ["-f", "rawvideo", "-pix_fmt", pixel_format, "pipe:1"]
+    data = subprocess.run(command, input=given, capture_output=True, check=True).stdout
     assert len(data) % size == 0
     return [data[start : start + size] for start in range(0, len(data), size)]
 

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -133,7 +134,7 @@ def test_a_missing_project_is_told_before_anything_starts(api: PrefectApi, tmp_p
 
 
 def test_the_ui_has_progress_chunks_and_a_report(api: PrefectApi, project: Project, tmp_path: Path) -> None:
-    """Progress ends at 100 %, the table has a row for each chunk, the report names the video."""
+    """Progress ends at 100 %, the table has a row for each chunk, the report names the video, and stills show it."""
     request, stack = _request(project(TWO_SECONDS), tmp_path)
     outcome = render(request, stack)
     with get_client(sync_client=True) as client:
@@ -141,8 +142,10 @@ def test_the_ui_has_progress_chunks_and_a_report(api: PrefectApi, project: Proje
             key: client.read_artifacts(
                 artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])), sort=ArtifactSort.CREATED_DESC
             )[0]
-            for key in ("render-progress", "chunks", "render-report")
+            for key in ("render-progress", "chunks", "render-report", "poster", "contact-sheet")
         }
     assert newest["render-progress"].data == 100
     assert str(newest["chunks"].data).count("captured") == outcome.chunks
     assert path_of(outcome.output).name in str(newest["render-report"].data)
+    for key in ("poster", "contact-sheet"):
+        assert b64decode(str(newest[key].data).removeprefix("data:image/jpeg;base64,")).startswith(b"\xff\xd8")

@@ -1,0 +1,77 @@
+"""Chunks into one file: by stream copy, so that no picture is encoded twice, then as the format is published."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from lambda_handler import encode, png_sequence, toolchain
+from lambda_handler.grid import FrameRange
+from lambda_handler.manifest import Manifest
+
+
+def join(parts: Sequence[Path], joined: Path, manifest: Manifest) -> None:
+    """Stream-copies `parts` one after another into `joined`, every frame at its exact time.
+
+    Raises EncoderInterrupted.
+    """
+    listed = joined.with_suffix(".txt")
+    listed.write_text("".join(f"file '{part}'\n" for part in parts))
+    fps = manifest.rate
+    # Times are counted anew: the length of a chunk is rounded, to 1/1000 s in WebM, and would add up.
+    counted = f"setts=time_base={fps.denominator}/{fps.numerator}:pts=N:dts=N:duration=1"
+    options = _copied(manifest) | {"bsf:v": counted, "r": f"{fps.numerator}/{fps.denominator}"}
+    _run(ffmpeg.input(str(listed), format="concat", safe=0).output(str(joined), **options))
+
+
+def finish(joined: Path, video: Path, manifest: Manifest) -> None:
+    """Makes of the joined video the file that is published. Raises EncoderInterrupted."""
+    if manifest.format == "gif":
+        _gif(joined, video)
+        return
+    options = _copied(manifest)
+    if manifest.format == "mp4":
+        # The index first: playing begins before the file is whole.
+        options["movflags"] = "+faststart"
+    _run(ffmpeg.input(str(joined)).output(str(video), **options))
+
+
+def join_pictures(parts: Sequence[Path], archive: Path, manifest: Manifest) -> None:
+    """The pictures of all `parts`, each checked, in one archive. Raises ChunkInvalid."""
+    every = FrameRange(0, manifest.total_frames)
+    with png_sequence.writing(archive) as add:
+        for name, picture in png_sequence.checked_frames(parts, every, manifest.width, manifest.height):
+            add(name, picture)
+
+
+def _copied(manifest: Manifest) -> dict[str, Any]:
+    options: dict[str, Any] = {"c": "copy", "fflags": "+bitexact", "map_metadata": -1}
+    match manifest.encoder.codec:
+        case "vp9":
+            return options | {"metadata:s:v:0": encode.ALPHA_MODE}
+        case "h265":
+            options["tag:v"] = "hvc1"
+    return options | {"video_track_timescale": encode.timescale(manifest.rate)}
+
+
+def _gif(joined: Path, video: Path) -> None:
+    """One palette for all frames: with one for each chunk, colours would jump at the seams."""
+    palette = video.with_suffix(".png")
+    exact: dict[str, Any] = {"threads": 1, "filter_threads": 1, "fflags": "+bitexact", "flags:v": "+bitexact"}
+    pictures = ffmpeg.input(str(joined), threads=1)
+    _run(pictures.filter("palettegen", stats_mode="full").output(str(palette), **exact))
+    drawn = ffmpeg.filter(
+        [pictures, ffmpeg.input(str(palette))], "paletteuse", dither="sierra2_4a", diff_mode="rectangle"
+    )
+    _run(drawn.output(str(video), loop=0, fps_mode="passthrough", **exact))
+
+
+def _run(stream: Any) -> None:
+    command = ffmpeg.compile(stream.global_args(*encode.QUIET), cmd=str(toolchain.ffmpeg().executable))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise encode.failure(done.stderr)
