@@ -19,10 +19,15 @@ from lambda_handler.toolchain import Chromium, driver_node
 LAUNCH_TIMEOUT_MS = 120_000
 
 
-def arguments(width: int, height: int, scale: int = 1) -> tuple[str, ...]:
+# A WebGPU canvas cannot be composited on the CPU; with these everything is drawn by SwiftShader, for twice the price.
+WEBGPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--use-vulkan=swiftshader")
+
+
+def arguments(width: int, height: int, scale: int = 1, *, webgpu: bool = False) -> tuple[str, ...]:
     """Chromium's command line for a viewport of `width` x `height` CSS px with `scale` device pixels for each.
 
-    All of them can change pixels, so they are part of the plan hash.
+    `webgpu` is for pages that draw with WebGPU. All of the arguments can change pixels, so they are part of the plan
+    hash.
     """
     return (
         "--no-sandbox",
@@ -49,12 +54,14 @@ def arguments(width: int, height: int, scale: int = 1) -> tuple[str, ...]:
         "--disable-image-animation-resync",
         "--enable-surface-synchronization",
         # Software: compositing on the CPU, WebGL on SwiftShader.
-        "--disable-gpu-compositing",
+        *(WEBGPU if webgpu else ("--disable-gpu-compositing",)),
         "--enable-webgl",
         "--ignore-gpu-blocklist",
         "--use-gl=angle",
         "--use-angle=swiftshader",
         "--enable-unsafe-swiftshader",
+        # Shader transitions draw their two scenes into canvases.
+        "--enable-features=CanvasDrawElement" + (",Vulkan" if webgpu else ""),
         f"--default-tile-width={width * scale}",
         f"--default-tile-height={height * scale}",
         # A page's own scale would not reach BeginFrame's pictures.
@@ -79,11 +86,11 @@ def arguments(width: int, height: int, scale: int = 1) -> tuple[str, ...]:
 
 
 @contextmanager
-def launched(chromium: Chromium, width: int, height: int, scale: int = 1) -> Iterator[Browser]:
+def launched(chromium: Chromium, width: int, height: int, scale: int = 1, *, webgpu: bool = False) -> Iterator[Browser]:
     """A running browser, closed at the end. Raises ChromeUnavailable when it does not start."""
     os.environ["PLAYWRIGHT_NODEJS_PATH"] = str(driver_node())
     with sync_playwright() as playwright:
-        browser = _launch(playwright, chromium, arguments(width, height, scale))
+        browser = _launch(playwright, chromium, arguments(width, height, scale, webgpu=webgpu))
         try:
             yield browser
         finally:

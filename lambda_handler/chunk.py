@@ -119,13 +119,13 @@ def _rendered(
     size = {"width": taken.width, "height": taken.height, "scale": taken.scale}
     captured = 0
     with (
-        launched(toolchain.chromium(), **size) as browser,
+        launched(toolchain.chromium(), **size, webgpu=taken.webgpu) as browser,
         opened(browser, site, site[INIT_SCRIPT].read_text("utf-8"), **size, fps=float(manifest.rate)) as page,
         playing(toolchain.ffmpeg(), clips, files, manifest.rate) as videos,
     ):
         page.make_ready(taken.untimed)
         page.show(videos)
-        page.require_software_gpu()
+        page.require_software_gpu(webgpu=taken.webgpu)
         if taken.transparent:
             page.clear_background()
         with _writing(manifest, which, video) as write:

@@ -73,7 +73,7 @@ class Capture(_Frozen):
     """How frames are taken, of a page of `width` x `height` CSS px with `scale` device pixels for each.
 
     Pictures are JPEG of `jpeg_quality`, PNG where that is None; `transparent`: without the page's background.
-    `untimed` are compositions that register no timeline, so nobody waits for them.
+    `webgpu`: by a browser that has it. `untimed` are compositions that register no timeline, so nobody waits for them.
     """
 
     mode: str
@@ -82,6 +82,7 @@ class Capture(_Frozen):
     scale: int
     jpeg_quality: int | None
     transparent: bool
+    webgpu: bool
     untimed: tuple[str, ...]
 
 

@@ -140,11 +140,11 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
     script = init_script(float(rate), page_facts(sources))
     size = {"width": page.width, "height": page.height, "scale": taken.scale}
     with (
-        launched(toolchain.chromium(), **size) as browser,
+        launched(toolchain.chromium(), **size, webgpu=taken.webgpu) as browser,
         opened(browser, site, script, **size, fps=float(rate)) as composition,
     ):
         untimed = composition.make_ready(())
-        composition.require_software_gpu()
+        composition.require_software_gpu(webgpu=taken.webgpu)
         if taken.transparent:
             composition.clear_background()
         # A script or a variable may have given an element another file.
@@ -208,7 +208,7 @@ def tools(taken: Capture) -> Tools:
     return Tools(
         producer=producer_version(),
         chromium=toolchain.chromium().identity,
-        chromium_arguments=arguments(taken.width, taken.height, taken.scale),
+        chromium_arguments=arguments(taken.width, taken.height, taken.scale, webgpu=taken.webgpu),
         ffmpeg=ffmpeg.identity,
         ffmpeg_version=ffmpeg.version,
         runtime=toolchain.page_runtime().identity,
@@ -239,6 +239,7 @@ def _capture(config: Config, page: CompiledPage) -> Capture:
         # What loses nothing has to be given pictures that lost nothing.
         jpeg_quality=capture.JPEG_QUALITY if config.format == "mp4" else None,
         transparent=output.alpha,
+        webgpu=page.webgpu,
         untimed=(),
     )
 

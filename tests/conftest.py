@@ -13,12 +13,16 @@ from uuid import uuid4
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from playwright.sync_api import Browser
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 from prefect.utilities.asyncutils import run_coro_as_sync
-from rendering import Project, Render, page
+from rendering import HEIGHT, WIDTH, Project, Render, page
+from showing import Shows, shows_in
 
 from flows.prefect_server import PrefectApi, connected, ensure_api, stop_server
+from lambda_handler import toolchain
+from lambda_handler.browser import launched
 from lambda_handler.storage import BUCKET_VARIABLE, ROOTS_VARIABLE, file_uri
 
 CONFIG = {"fps": 30, "chunkSize": 10}
@@ -54,6 +58,19 @@ def render(roots: Path, project: Project) -> Callable[..., Render]:
         return Render(file_uri(project(html)), file_uri(roots / folder), config)
 
     return made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser for 320 x 180 px."""
+    with launched(toolchain.chromium(), WIDTH, HEIGHT) as browser:
+        yield browser
+
+
+@pytest.fixture
+def shows(browser: Browser, tmp_path: Path) -> Shows:
+    """Opens a page in the browser."""
+    return shows_in(browser, tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ RUNTIME_MARK = "hyperframe.runtime"
 class CompiledPage:
     """One flat page. `files`: served path -> file or content, "index.html" among them; sizes in px, `duration` in
     seconds, None where only the running page can tell it; `fps` as the author wrote it; `media` are the served paths
-    of the files that its video and audio elements name."""
+    of the files that its video and audio elements name; `webgpu`: it cannot be drawn without."""
 
     files: Mapping[str, Path | bytes]
     composition: str
@@ -53,6 +53,7 @@ class CompiledPage:
     duration: float | None
     fps: str | None
     media: tuple[str, ...]
+    webgpu: bool
     warnings: tuple[str, ...]
 
 
@@ -84,6 +85,7 @@ def compile_page(
     apply_variables(document, flat.scopes, variables, entry)
     root = resolve_root(document, entry)
     assign_media_ids(document)
+    _remove_runtimes(document)
     localised = localise(document, project=folder, node_modules=node_modules, fetch=fetch, strictness=fonts)
     _load_runtime(document)
     files: dict[str, Path | bytes] = dict(project_files(folder))
@@ -97,6 +99,7 @@ def compile_page(
         duration=root.duration,
         fps=root.fps,
         media=tuple(served_path(url) for url in media_sources(document)),
+        webgpu=bool(select(document, "[data-composition-id][data-requires-webgpu]")),
         warnings=localised.warnings,
     )
 
@@ -115,10 +118,13 @@ def init_script(fps: float, media: Mapping[str, Mapping[str, float]] = MappingPr
     return "\n".join([settings, facts, CLOCK_SCRIPT, MEDIA_SCRIPT, DRIVER_SCRIPT])
 
 
-def _load_runtime(document: Document) -> None:
+def _remove_runtimes(document: Document) -> None:
+    # A project that carries a copy of the runtime would run two.
     for script in select(document, "script"):
-        # A project that carries a copy of the runtime would run two.
         if RUNTIME_MARK in (attribute(script, "src") or "") or attribute(script, "data-hyperframes-preview-runtime"):
             remove(script)
+
+
+def _load_runtime(document: Document) -> None:
     head = head_of(document) or html_of(document)
     head.append_child(create_element("script", {"src": f"/{RUNTIME}"}))

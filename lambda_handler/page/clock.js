@@ -14,6 +14,8 @@
   // HTML's clamp for timers set by timers, without which a zero-delay chain would never let time go on.
   const NESTED_TIMER_MS = 4;
   const MAX_TIMERS_PER_SEEK = 200000;
+  // A page takes a second without an animation frame for a sleep, and d3-timer would leave it out of its own time.
+  const LONGEST_PAUSE_MS = 500;
 
   let now = 0;
   let nextId = 1;
@@ -125,11 +127,11 @@
     insideTimer = false;
   }
 
-  async function runTimersUntil(end) {
-    for (let fired = 0; ; fired++) {
+  async function runTimersUntil(end, seek = { fired: 0 }) {
+    for (; ; seek.fired++) {
       const timer = earliest();
       if (!timer || timer.due > end) return;
-      if (fired === MAX_TIMERS_PER_SEEK)
+      if (seek.fired === MAX_TIMERS_PER_SEEK)
         throw new Error(`${MAX_TIMERS_PER_SEEK} timers fell due before ${end} ms: a timer loop that does not end`);
       now = Math.max(now, timer.due);
       fire(timer);
@@ -149,12 +151,22 @@
   window.__hfClock = {
     now: () => now,
 
-    // Moves time to `ms`. Going back does not undo what timers did.
-    async seekTo(ms) {
-      await runTimersUntil(ms);
-      now = ms;
-      seed();
-      for (const clock of sameOriginFrames()) await clock.seekTo(ms);
+    // Moves time to `ms`, with an animation frame every `step` ms on the way. Going back does not undo what was done.
+    async seekTo(ms, step = LONGEST_PAUSE_MS) {
+      const seek = { fired: 0 };
+      const moveTo = async (moment) => {
+        await runTimersUntil(moment, seek);
+        now = moment;
+        seed();
+        for (const clock of sameOriginFrames()) await clock.seekTo(moment, step);
+      };
+      const start = now;
+      for (let i = 1; start + i * step < ms - 1e-6; i++) {
+        await moveTo(start + i * step);
+        this.animationFrame();
+        await macrotask();
+      }
+      await moveTo(ms);
     },
 
     // One animation frame at the current time. What callbacks queue waits for the next one.
@@ -166,11 +178,13 @@
       for (const clock of sameOriginFrames()) clock.animationFrame();
     },
 
-    // While the page loads: runs what is due at 0. With `polls`, the short timers that the page waits with run too,
-    // without time moving; `any` runs the earliest of the long ones as well.
+    // While the page loads: runs what is due at 0. With `polls`, the short timers and animation frames that the page
+    // waits with run too, without time moving; `any` runs the earliest of the long timers as well. A page that needs no
+    // such help has drawn no animation frame before the video's first, as loops that count them expect.
     async whileLoading({ polls = false, any = false } = {}) {
       await runTimersUntil(0);
       if (polls || any) {
+        this.animationFrame();
         // Each once: time stands still, so one that sets itself again would otherwise stay the earliest for ever.
         const waiting = Array.from(timers.values()).sort((a, b) => a.due - b.due || a.id - b.id);
         const long = waiting.find((timer) => timer.wait > POLLING_DELAY_MS);
@@ -180,7 +194,6 @@
             await macrotask();
           }
       }
-      this.animationFrame();
       await macrotask();
       for (const clock of sameOriginFrames()) await clock.whileLoading({ polls, any });
     },

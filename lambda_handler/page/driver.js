@@ -5,6 +5,27 @@
   const clock = window.__hfClock;
   const MAX_PRIMED_MOMENTS = 5000;
 
+  // What page libraries know a renderer by. Shader transitions wrap `seek`, draw each transition inside the page, and
+  // say with __hf_page_composite_pending that they need one paint for it.
+  window.__hf = { seek: (seconds) => window.__player.renderSeek(seconds) };
+  window.__HF_VIRTUAL_TIME__ = { getTime: () => clock.now() };
+  window.__HF_PAGE_SIDE_COMPOSITING__ = true;
+
+  // D3's transitions run on the clock and end within the video; the runtime would wait for them before its beginning.
+  const d3Objects = [];
+  const isTransition = (object) => typeof object?.tween === "function" && typeof object.end === "function";
+  Object.defineProperty(window, "__hfD3", {
+    configurable: true,
+    get() {
+      const others = d3Objects.filter((object) => !isTransition(object));
+      d3Objects.splice(0, d3Objects.length, ...others);
+      return d3Objects;
+    },
+    set(objects) {
+      d3Objects.splice(0, d3Objects.length, ...(Array.isArray(objects) ? objects : []));
+    },
+  });
+
   function missingTimelines() {
     const timelines = window.__timelines || {};
     return Array.from(document.querySelectorAll("[data-composition-id]"))
@@ -37,6 +58,17 @@
   function rewindLotties() {
     for (const animation of window.lottie?.getRegisteredAnimations?.() ?? [])
       if (animation.isLoaded) animation.goToAndStop(0, true);
+  }
+
+  function frameDepth(page) {
+    const inside = (frame) => {
+      try {
+        return 1 + frameDepth(frame);
+      } catch {
+        return 1;
+      }
+    };
+    return Math.max(0, ...Array.from(page.frames, inside));
   }
 
   // Every moment at which a tween of the timeline starts, in the timeline's own seconds, in order.
@@ -99,17 +131,23 @@
     duration: () => Number(window.__player?.getDuration?.() ?? 0),
 
     // Shows the frame at `seconds`; resolves when the page's own promises about it are kept. `frames`: the pictures
-    // of the videos that change, by render id; they come first, so that scripts that draw videos draw these.
+    // of the videos that change, by render id; they come first, so that scripts that draw videos draw these. True means
+    // that the page wants one paint more, between `prepareComposite` and `resolveComposite`.
     async seek(seconds, frames = {}) {
       await window.__hfMedia.show(frames);
       await clock.seekTo(seconds * 1000);
       rewindLotties();
-      window.__player.renderSeek(seconds);
+      window.__hf.seek(seconds);
       clock.animationFrame();
       await window.__hfWaitForSeekCompletion?.();
       if (loadingImages().length) await decodeImages();
       if (document.fonts.status === "loading") await document.fonts.ready;
+      return Boolean(window.__hf_page_composite_pending);
     },
+
+    prepareComposite: () => window.__hf_page_composite_prepare?.(),
+
+    resolveComposite: () => void window.__hf_page_composite_resolve?.(),
 
     // What Chromium keeps from frame to frame (layers and the scale they were rastered at, effect nodes of
     // elements whose opacity came back to 1) shows in the pixels: +-1 along edges, more under a scaling animation.
@@ -118,8 +156,10 @@
       document.body.style.setProperty("content-visibility", "hidden", "important");
     },
 
+    // Returns how deep frames are nested in the page: each level wakes one frame after the one around it.
     show() {
       document.body.style.removeProperty("content-visibility");
+      return frameDepth(window);
     },
 
     // Backgrounds of the stage are not part of the picture in formats with alpha (composition contract, section 3.4).
@@ -129,6 +169,8 @@
         "html, body, [data-composition-id] { background: transparent !important }";
       document.head.append(style);
     },
+
+    webgpuAdapter: async () => (await navigator.gpu?.requestAdapter())?.info.architecture ?? null,
 
     webglRenderer() {
       const gl = document.createElement("canvas").getContext("webgl");

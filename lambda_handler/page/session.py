@@ -24,6 +24,7 @@ from playwright.sync_api import Error as PlaywrightError
 from lambda_handler.compile.script_scope import FAILURE_LABEL
 from lambda_handler.errors import (
     BrowserFailed,
+    FeatureNotSupported,
     GpuNotSoftware,
     PageAssetMissing,
     PageNotReady,
@@ -36,6 +37,7 @@ PAGE_TIMEOUT_VARIABLE = "HYPERFRAMES_PAGE_TIMEOUT"
 DEFAULT_PAGE_TIMEOUT_SECONDS = 45.0
 # A page that asks for nothing any more and still lacks a timeline will not register one.
 QUIET_SECONDS = 3.0
+STANDSTILL_SECONDS = 0.2
 POLL_SECONDS = 0.02
 # Without these the picture is another one; a failed fetch is the page's own business.
 PICTURE_REQUESTS = frozenset({"document", "script", "stylesheet", "font", "image", "media"})
@@ -85,7 +87,8 @@ class CompositionPage:
         while True:
             waited = time.monotonic() - started
             # Timers that the page polls with only run when it would otherwise stand still.
-            patience = {"polls": waited > 0.2, "any": waited > QUIET_SECONDS}
+            standing = time.monotonic() - quiet_since
+            patience = {"polls": standing > STANDSTILL_SECONDS, "any": waited > QUIET_SECONDS}
             reasons = self._evaluate("options => __hfDriver.waitingFor(options)", {"untimed": untimed, **patience})
             self._begin_frame(noDisplayUpdates=True)
             if not reasons:
@@ -107,11 +110,23 @@ class CompositionPage:
         self._ticks = time.monotonic() * 1000 + 1000
         return untimed
 
-    def require_software_gpu(self) -> None:
-        """Raises GpuNotSoftware unless WebGL is SwiftShader's."""
+    def require_software_gpu(self, *, webgpu: bool = False) -> None:
+        """Raises GpuNotSoftware unless WebGL, and WebGPU where the page needs it, are SwiftShader's.
+
+        FeatureNotSupported where there is no WebGPU.
+        """
         renderer = self._evaluate("() => __hfDriver.webglRenderer()")
         if renderer is None or "swiftshader" not in renderer.lower():
             raise GpuNotSoftware(f"WebGL would be drawn by {renderer or 'nothing'} and not by SwiftShader.")
+        if webgpu:
+            adapter = self._evaluate("() => __hfDriver.webgpuAdapter()")
+            if adapter is None:
+                raise FeatureNotSupported(
+                    "The composition has data-requires-webgpu, and this Chromium has no WebGPU.",
+                    resolution="Use the pinned Chromium: leave CHROMIUM_PATH unset.",
+                )
+            if adapter != "swiftshader":
+                raise GpuNotSoftware(f"WebGPU would be drawn by {adapter} and not by SwiftShader.")
 
     def duration(self) -> float:
         """The length in seconds that the page itself reports; 0 where it knows none."""
@@ -141,7 +156,10 @@ class CompositionPage:
         changed = {
             name: [f"/{now.path}", now.media_time] for name, now in shown.items() if self._shown.get(name) != now
         }
-        self._evaluate("([seconds, frames]) => __hfDriver.seek(seconds, frames)", [seconds, changed])
+        if self._evaluate("([seconds, frames]) => __hfDriver.seek(seconds, frames)", [seconds, changed]):
+            self._evaluate("() => __hfDriver.prepareComposite()")
+            self._begin_frame(**self._next_tick())
+            self._evaluate("() => __hfDriver.resolveComposite()")
         self._shown |= shown
 
     def flush(self) -> None:
@@ -161,7 +179,8 @@ class CompositionPage:
         """A picture of the page as it is now, whatever was drawn before: JPEG, or PNG where that is None."""
         self._evaluate("() => __hfDriver.hide()")
         self._begin_frame(**self._next_tick())
-        self._evaluate("() => __hfDriver.show()")
+        for _ in range(self._evaluate("() => __hfDriver.show()")):
+            self._begin_frame(**self._next_tick())
         screenshot: dict[str, Any] = {"format": "png", "optimizeForSpeed": True}
         if jpeg_quality is not None:
             screenshot |= {"format": "jpeg", "quality": jpeg_quality}

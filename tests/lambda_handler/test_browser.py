@@ -29,11 +29,17 @@ def test_the_arguments_follow_from_the_size_alone() -> None:
     }
 
 
+def test_only_webgpu_needs_gpu_compositing() -> None:
+    """SwiftShader is the GPU; it costs twice as much as compositing on the CPU."""
+    assert "--disable-gpu-compositing" in arguments(320, 180)
+    assert "--disable-gpu-compositing" not in arguments(320, 180, webgpu=True)
+
+
 @pytest.mark.parametrize("victim", ["browser", "renderer"])
 def test_a_browser_that_dies_is_not_the_projects_fault(tmp_path: Path, victim: str) -> None:
     """Trying again may help, whichever of its processes it was."""
     site = stage({"index.html": b"<p>x</p>"}, tmp_path)
-    with launched(toolchain.chromium(), **SIZE) as browser:
+    with launched(toolchain.chromium(), SIZE["width"], SIZE["height"]) as browser:
         told = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
         before = {process["id"] for process in told if process["type"] == victim}
         with pytest.raises(BrowserFailed), opened(browser, site, "", **SIZE, fps=30.0) as ready:
@@ -48,6 +54,6 @@ def test_a_browser_that_does_not_start_is_named(tmp_path: Path) -> None:
     """The message has the executable and its own words."""
     with (
         pytest.raises(ChromeUnavailable, match=str(CHECKOUT)),
-        launched(Chromium(CHECKOUT / "README.md", "", ()), **SIZE),
+        launched(Chromium(CHECKOUT / "README.md", "", ()), SIZE["width"], SIZE["height"]),
     ):
         pass

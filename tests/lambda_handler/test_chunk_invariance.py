@@ -49,7 +49,11 @@ def _pages(project: Path, count: int) -> Iterator[list[CompositionPage]]:
     compiled = _compiled(project)
     size = {"width": compiled.width, "height": compiled.height}
     script = init_script(float(FPS))
-    with TemporaryDirectory() as scratch, launched(toolchain.chromium(), **size) as browser, ExitStack() as stack:
+    with (
+        TemporaryDirectory() as scratch,
+        launched(toolchain.chromium(), compiled.width, compiled.height) as browser,
+        ExitStack() as stack,
+    ):
         site = stage(compiled.files, Path(scratch))
         ready = []
         for _ in range(count):

@@ -26,7 +26,7 @@ SIZE = {"width": 320, "height": 180}
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with launched(toolchain.chromium(), **SIZE) as browser:
+    with launched(toolchain.chromium(), SIZE["width"], SIZE["height"]) as browser:
         yield browser
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rendering import BOX, GSAP, MOVING, Render, page, pixels
+from compositions import WEBGPU
+from rendering import BOX, GSAP, MOVING, WIDTH, Render, page, pixels
 
 from lambda_handler import storage
 from lambda_handler.storage import file_uri, local_path
@@ -150,3 +151,17 @@ def test_every_way_to_choose_the_quality_gives_a_whole_video(
     made = render(page(duration="0.4"), **config)
     made.whole()
     assert len(pixels(local_path(made.output))) == 12
+
+
+def test_webgpu_is_drawn_by_swiftshader(render: Callable[..., Render], tmp_path: Path) -> None:
+    """In every chunk: what a page marks with data-requires-webgpu gets another browser."""
+    job = render(WEBGPU.html, fps=30, chunkSize=6)
+    (tmp_path / "video.mp4").write_bytes(job.whole())
+    assert job.manifest.capture.webgpu
+    frames = pixels(tmp_path / "video.mp4")
+    assert len(frames) == 12
+    for index in (3, 9):
+        row = frames[index][90 * WIDTH * 3 : 91 * WIDTH * 3]
+        red = [x for x in range(WIDTH) if row[x * 3] > 200 and row[x * 3 + 1] < 100]
+        assert red[0] == pytest.approx(200 * index / 30, abs=2)
+        assert len(red) == pytest.approx(40, abs=2)
