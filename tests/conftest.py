@@ -19,6 +19,7 @@ from prefect.logging.handlers import APILogWorker
 from prefect.utilities.asyncutils import run_coro_as_sync
 from rendering import HEIGHT, WIDTH, Project, Render, page
 from showing import Shows, shows_in
+from synthetic_media import counting_videos
 
 from flows.prefect_server import PrefectApi, connected, ensure_api, stop_server
 from lambda_handler import toolchain
@@ -71,6 +72,32 @@ def browser() -> Iterator[Browser]:
 def shows(browser: Browser, tmp_path: Path) -> Shows:
     """Opens a page in the browser."""
     return shows_in(browser, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of counting videos of 160 x 90 px, of many kinds."""
+    folder = tmp_path_factory.mktemp("media")
+    counting_videos(folder)
+    return folder
+
+
+@pytest.fixture
+def videos(roots: Path, media: Path) -> Callable[..., Render]:
+    """A render of a page beside the media."""
+
+    def rendered(body: str, *, seconds: float = 1, files: dict[str, str] | None = None, **config: object) -> Render:
+        project = roots / "project"
+        project.mkdir()
+        html = page(body, duration=str(seconds))
+        for name, text in {"index.html": html, **(files or {})}.items():
+            (project / name).write_text(text)
+        for file in media.iterdir():
+            if any(file.name in text for text in (html, *(files or {}).values())):
+                (project / file.name).write_bytes(file.read_bytes())
+        return Render(file_uri(project), file_uri(roots / "render"), config)
+
+    return rendered
 
 
 @pytest.fixture(scope="session")

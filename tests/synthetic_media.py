@@ -9,6 +9,14 @@ from rendering import HEIGHT, WIDTH
 
 from lambda_handler import toolchain
 
+X264 = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "12", "-bf", "2"]
+VP9 = ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-crf", "20", "-b:v", "0"]
+VP8 = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "2M", "-auto-alt-ref", "0"]
+PRORES = ["-c:v", "prores_ks", "-profile:v", "4444"]
+SIZE = (160, 90)
+UNEVEN = "setpts=(N+floor(N/7)*3+mod(N\\,3)*0.4)/30/TB"
+# Transparent in its left half.
+HALF = "format=yuva444p,geq=lum=lum(X\\,Y):cb=128:cr=128:a=if(lt(X\\,W/2)\\,0\\,255)"
 BITS = 8
 _BIT = f"mod(floor(N/pow(2,floor(X*{BITS}/W))),2)"
 _CODE = f"16+219*if(lt(Y,H/2),{_BIT},1-{_BIT})".replace(",", "\\,")
@@ -57,3 +65,22 @@ def shown(path: Path, *, fps: str, start: float = 0, seconds: float = 1) -> list
     size = WIDTH * HEIGHT * 3
     numbers = [number(data[at : at + size]) for at in range(0, len(data), size)]
     return [each for each in numbers if each is not None]
+
+
+def counting_videos(folder: Path) -> None:
+    """Puts counting videos of 160 x 90 px, of many kinds, into `folder`."""
+    made(folder / "v30.mp4", *counting(frames=75, size=SIZE), *X264)
+    made(folder / "v24.mp4", *counting(frames=30, fps="24", size=SIZE), *X264)
+    made(folder / "v60.webm", *counting(frames=60, fps="60", size=SIZE), *VP9, "-g", "25")
+    made(folder / "ntsc.mp4", *counting(frames=60, fps="30000/1001", size=SIZE), *X264)
+    made(folder / "vfr.mp4", *counting(frames=40, filters=UNEVEN, size=SIZE), "-fps_mode", "vfr", *X264)
+    made(folder / "short.mp4", *counting(frames=17, size=SIZE), *X264)
+    made(folder / "odd.webm", *counting(frames=5, size=(161, 91)), *VP8)
+    made(folder / "yuv444.mp4", *counting(frames=60, size=(161, 91), filters="format=yuv444p"), *X264)
+    made(folder / "ten.mov", *counting(frames=30, size=SIZE), "-c:v", "prores_ks", "-pix_fmt", "yuv422p10le")
+    made(folder / "turned.mp4", "-display_rotation", "90", "-i", str(folder / "short.mp4"), "-c", "copy")
+    see_through = counting(frames=4, size=SIZE, filters=HALF)
+    made(folder / "alpha9.webm", *see_through, "-pix_fmt", "yuva420p", *VP9)
+    made(folder / "alpha8.webm", *see_through, "-pix_fmt", "yuva420p", *VP8)
+    made(folder / "alpha.mov", *see_through, "-pix_fmt", "yuva444p10le", *PRORES)
+    made(folder / "sound.wav", "-f", "lavfi", "-i", "sine=duration=1")

@@ -26,6 +26,11 @@
     },
   });
 
+  let seekHeard = false;
+  window.addEventListener("hf-seek", () => {
+    seekHeard = true;
+  });
+
   function missingTimelines() {
     const timelines = window.__timelines || {};
     return Array.from(document.querySelectorAll("[data-composition-id]"))
@@ -137,7 +142,10 @@
       await window.__hfMedia.show(frames);
       await clock.seekTo(seconds * 1000);
       rewindLotties();
+      seekHeard = false;
       window.__hf.seek(seconds);
+      // The runtime does not say the same moment twice, not even when the videos are others by now.
+      if (!seekHeard && Object.keys(frames).length) window.__hfReseekGpu?.(seconds);
       clock.animationFrame();
       await window.__hfWaitForSeekCompletion?.();
       if (loadingImages().length) await decodeImages();

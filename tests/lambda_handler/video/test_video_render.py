@@ -5,60 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-from rendering import Render, page, pixels
-from synthetic_media import counting, made, number, shown
+from rendering import Render, pixels
+from synthetic_media import number, shown
 
 from lambda_handler import storage
-from lambda_handler.storage import file_uri
 
-X264 = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "12", "-bf", "2"]
-VP9 = ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-crf", "20", "-b:v", "0"]
-VP8 = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "2M", "-auto-alt-ref", "0"]
-UNEVEN = "setpts=(N+floor(N/7)*3+mod(N\\,3)*0.4)/30/TB"
-# Transparent in its left half.
-HALF = "format=yuva444p,geq=lum=lum(X\\,Y):cb=128:cr=128:a=if(lt(X\\,W/2)\\,0\\,255)"
 Videos = Callable[..., Render]
 Box = tuple[int, int, int, int]
 BOX = (80, 45)
-
-
-@pytest.fixture(scope="module")
-def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Counting videos of many kinds."""
-    folder = tmp_path_factory.mktemp("media")
-    size = (160, 90)
-    made(folder / "v30.mp4", *counting(frames=75, size=size), *X264)
-    made(folder / "v24.mp4", *counting(frames=30, fps="24", size=size), *X264)
-    made(folder / "v60.webm", *counting(frames=60, fps="60", size=size), *VP9, "-g", "25")
-    made(folder / "ntsc.mp4", *counting(frames=60, fps="30000/1001", size=size), *X264)
-    made(folder / "vfr.mp4", *counting(frames=40, filters=UNEVEN, size=size), "-fps_mode", "vfr", *X264)
-    made(folder / "short.mp4", *counting(frames=17, size=size), *X264)
-    made(folder / "odd.webm", *counting(frames=5, size=(161, 91)), *VP8)
-    made(folder / "yuv444.mp4", *counting(frames=60, size=(161, 91), filters="format=yuv444p"), *X264)
-    made(folder / "ten.mov", *counting(frames=30, size=size), "-c:v", "prores_ks", "-pix_fmt", "yuv422p10le")
-    made(folder / "late.mp4", "-ss", "0.27", "-i", str(folder / "v30.mp4"), "-c", "copy")
-    for name, arguments in {"alpha9.webm": VP9, "alpha8.webm": VP8}.items():
-        made(folder / name, *counting(frames=10, size=size, filters=HALF), "-pix_fmt", "yuva420p", *arguments)
-    prores = ["-pix_fmt", "yuva444p10le", "-c:v", "prores_ks", "-profile:v", "4444"]
-    made(folder / "alpha.mov", *counting(frames=10, size=size, filters=HALF), *prores)
-    return folder
-
-
-@pytest.fixture
-def videos(roots: Path, media: Path) -> Videos:
-    """A render of a page beside the media it names."""
-
-    def rendered(body: str, *, seconds: float = 1, files: dict[str, str] | None = None, **config: object) -> Render:
-        project = roots / "project"
-        project.mkdir()
-        for name, text in {"index.html": page(body, duration=str(seconds)), **(files or {})}.items():
-            (project / name).write_text(text)
-        for file in media.iterdir():
-            (project / file.name).write_bytes(file.read_bytes())
-        return Render(file_uri(project), file_uri(roots / "render"), config)
-
-    return rendered
 
 
 def _placed(*videos: str) -> tuple[str, list[Box]]:
