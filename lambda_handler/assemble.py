@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lambda_handler import storage, toolchain
+from lambda_handler import storage, toolchain, usage
 from lambda_handler.errors import ChunkInvalid, EncoderInterrupted, InvalidConfig, OutputInvalid
 from lambda_handler.events import AssembleEvent, AssembleResult
 from lambda_handler.join import finish, join, join_pictures
@@ -44,7 +44,11 @@ def assemble(event: AssembleEvent) -> AssembleResult:
             file_size=video.stat().st_size,
             duration_ms=round((time.monotonic() - started) * 1000),
         )
-        storage.write(folder.report, json.dumps(_report(event, manifest, video, parts), indent=2).encode())
+        report = _report(event, manifest, video, parts) | {
+            "executionArn": event.execution_arn,
+            "cost": usage.report(folder, manifest, started, event.execution_arn),
+        }
+        storage.write(folder.report, json.dumps(report, indent=2).encode())
     return result
 
 

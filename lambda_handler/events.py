@@ -152,7 +152,7 @@ class PlanResult(_Event):
     """What planning found; the locators are what the other roles need.
 
     `chunk_indices` is what a state machine maps over, at most `max_parallel_chunks` at once: as many as were asked
-    for, never more than the stack allows.
+    for, never more than the stack allows. `estimated_cost_usd`: what the render will cost; None outside Lambda.
     """
 
     plan_protocol: Literal["v2"] = "v2"
@@ -172,6 +172,7 @@ class PlanResult(_Event):
     ffmpeg_version: str
     producer_version: str
     duration_ms: int
+    estimated_cost_usd: float | None = None
 
 
 class _Planned(_Event):

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from lambda_handler import usage
 from lambda_handler.assemble import assemble
 from lambda_handler.chunk import render_chunk
 from lambda_handler.errors import ChunkDeadline, RenderError, StorageFull
@@ -17,6 +18,8 @@ from lambda_handler.plan import plan
 
 # What a worker needs to stop by itself before it is killed.
 DEADLINE_MARGIN_MS = 20_000
+
+Asked = PlanEvent | RenderChunkEvent | AssembleEvent
 
 
 class Context(Protocol):
@@ -34,7 +37,7 @@ def handler(event: Mapping[str, Any], context: Context | None = None) -> dict[st
     """
     started = time.monotonic()
     try:
-        result = _dispatch(event, context)
+        result = _recorded(parse(event), context, started)
     except RenderError as error:
         _log("handler_error", event, started, code=error.code, message=error.summary)
         raise on_the_wire(error) from error
@@ -53,8 +56,26 @@ def on_the_wire(error: RenderError) -> Exception:
     return named(str(error))
 
 
-def _dispatch(event: Mapping[str, Any], context: Context | None) -> dict[str, Any]:
-    asked = parse(event)
+def _recorded(asked: Asked, context: Context | None, started: float) -> dict[str, Any]:
+    """Plays the role, and leaves in the render folder how long it took, to be paid for."""
+    try:
+        result = _dispatch(asked, context)
+    except Exception as error:
+        _record(asked, started, error.code if isinstance(error, RenderError) else type(error).__name__)
+        raise
+    _record(asked, started, None)
+    return result
+
+
+def _record(asked: Asked, started: float, code: str | None) -> None:
+    try:
+        usage.ended(asked, started, code)
+    except RenderError as error:
+        # A folder that cannot be written to has failed the role itself, or is no reason to fail it.
+        _log("usage_not_recorded", {"Action": asked.action}, started, code=error.code, message=error.summary)
+
+
+def _dispatch(asked: Asked, context: Context | None) -> dict[str, Any]:
     match asked:
         case PlanEvent():
             return to_wire(plan(asked))

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
-from lambda_handler import archive, capture, encode, storage, toolchain
+from lambda_handler import archive, capture, encode, storage, toolchain, usage
 from lambda_handler.browser import arguments, launched
 from lambda_handler.compile.fetch import Network
 from lambda_handler.compile.fonts import FontStrictness
@@ -71,6 +71,7 @@ def plan(event: PlanEvent) -> PlanResult:
         ffmpeg_version=manifest.tools.ffmpeg_version,
         producer_version=manifest.tools.producer,
         duration_ms=round((time.monotonic() - started) * 1000),
+        estimated_cost_usd=usage.estimated_usd(manifest, started),
     )
 
 

@@ -62,9 +62,9 @@ class RenderFolder:
         """The plan's chunks in their order, where workers put them when they are not told otherwise."""
         return tuple(storage.join(self.chunks, manifest.chunk_name(index)) for index in range(len(manifest.chunks)))
 
-    def progress(self, chunk: int) -> str:
-        """Frames done in a chunk, and when that was written."""
-        return storage.join(self.prefix, "progress", f"{chunk}.json")
+    def progress(self, of: int | str) -> str:
+        """How far chunk `of` is, and how long its attempts took; that of the role for "plan" and "assemble"."""
+        return storage.join(self.prefix, "progress", f"{of}.json")
 
     def check_cancelled(self) -> None:
         """Raises RenderCancelled when the render was cancelled."""

@@ -17,6 +17,7 @@ from step_functions import Execution, definition, execute, throttled, waited
 
 from infra import state_machine
 from infra.state_machine import FILE, INLINE_CHUNKS, INLINE_CONCURRENCY, TRANSIENT, retries
+from lambda_handler.cost import transitions
 from lambda_handler.errors import ERRORS, Retry
 from lambda_handler.events import AssembleEvent, PlanEvent, RenderChunkEvent
 from lambda_handler.handler import handler
@@ -279,6 +280,17 @@ def test_an_inline_map_has_room_for_thousands_of_retries() -> None:
     retried = len(execute(REQUEST, Roles(chunks=10, before=_failing("WORKER_LOST", times=1))).history) - few
     assert retried == 3
     assert (HISTORY_LIMIT - few - per_chunk * (INLINE_CHUNKS - 10)) // retried >= 7_300
+
+
+@pytest.mark.parametrize("chunks", [1, 7])
+def test_the_cost_counts_the_states_that_are_entered(chunks: int) -> None:
+    """One transition for each, one more for each retry: what Step Functions bills."""
+    execution = execute(REQUEST, Roles(chunks=chunks))
+    entered = sum(event["type"].endswith("StateEntered") for event in execution.history)
+    assert entered == transitions(chunks)
+    retried = execute(REQUEST, Roles(chunks=chunks, before=_failing("WORKER_LOST", times=2, chunk=0)))
+    failed = sum(event["type"] == "TaskFailed" for event in retried.history)
+    assert transitions(chunks, failed) == entered + 2
 
 
 def test_2000_chunks_stay_far_below_the_limits() -> None:

@@ -13,7 +13,7 @@ import pytest
 from cloudformation import ARNS, HERE, TEMPLATE, Statement, allowed, resolved, statements, translated, written
 
 from infra.state_machine import FILE
-from lambda_handler import plan, storage
+from lambda_handler import plan, storage, usage
 
 BUCKET, FUNCTION, MACHINE = ARNS["RenderBucket"], ARNS["RenderFunction"], ARNS["RenderStateMachine"]
 CHUNK = f"arn:aws:states:{HERE}:execution:RenderStateMachine-x/Map:0b5c7f5e"
@@ -220,6 +220,7 @@ def test_the_function_is_what_the_artifact_is_built_for(template: dict[str, Any]
     module, _, name = function["Handler"].rpartition(".")
     assert callable(getattr(__import__(module, fromlist=[name]), name))
     told = function["Environment"]["Variables"]
+    assert told[usage.STORAGE_VARIABLE] == str(function["EphemeralStorage"]["Size"])
     assert told[storage.BUCKET_VARIABLE] == {"Ref": "RenderBucket"}
     reserved = {"Fn::If": ["HasReservation", {"Ref": "ReservedConcurrency"}, {"Ref": "AWS::NoValue"}]}
     assert told[plan.PARALLEL_VARIABLE] == function["ReservedConcurrentExecutions"] == reserved
