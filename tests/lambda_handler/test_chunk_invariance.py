@@ -44,10 +44,10 @@ def _compiled(project: Path) -> CompiledPage:
 
 
 @contextmanager
-def _pages(project: Path, count: int) -> Iterator[list[CompositionPage]]:
+def _pages(project: Path, count: int, *, transparent: bool = False, scale: int = 1) -> Iterator[list[CompositionPage]]:
     """Pages at the project's composition, each in a context of its own, none moved yet."""
     compiled = _compiled(project)
-    size = {"width": compiled.width, "height": compiled.height}
+    size = {"width": compiled.width, "height": compiled.height, "scale": scale}
     script = init_script(float(FPS))
     with (
         TemporaryDirectory() as scratch,
@@ -59,11 +59,13 @@ def _pages(project: Path, count: int) -> Iterator[list[CompositionPage]]:
         for _ in range(count):
             ready.append(stack.enter_context(opened(browser, site, script, **size, fps=float(FPS))))
             ready[-1].make_ready(())
+            if transparent:
+                ready[-1].clear_background()
         yield ready
 
 
-def _in_order(composition: CompositionPage, which: FrameRange) -> dict[int, bytes]:
-    return {frame.index: frame.picture for frame in frames(composition, which, FPS, QUALITY)}
+def _in_order(composition: CompositionPage, which: FrameRange, quality: int | None = QUALITY) -> dict[int, bytes]:
+    return {frame.index: frame.picture for frame in frames(composition, which, FPS, quality)}
 
 
 def _jumping(composition: CompositionPage, order: Sequence[int]) -> dict[int, bytes]:
@@ -152,3 +154,20 @@ def test_every_order_gives_the_same_frames(tiny: Path, in_one_piece: dict[int, b
         for order in (backwards, shuffled, [index for index in shuffled for _ in range(2)]):
             assert _differing(in_one_piece, _jumping(composition, order)) == []
     assert len(set(in_one_piece.values())) == 24
+
+
+@pytest.mark.parametrize(
+    ("quality", "transparent", "scale"), [(None, True, 1), (QUALITY, False, 2)], ids=["alpha", "2x"]
+)
+def test_the_cut_does_not_show_in_other_modes(tiny: Path, quality: int | None, transparent: bool, scale: int) -> None:
+    """PNG with alpha, and twice as many pixels each way: one, two and four chunks give the same bytes."""
+    with _pages(tiny, 7, transparent=transparent, scale=scale) as pages:
+        whole = _in_order(pages.pop(), FrameRange(0, 24), quality)
+        for chunks in (2, 4):
+            length = 24 // chunks
+            pictures: dict[int, bytes] = {}
+            for number in range(chunks):
+                pictures |= _in_order(pages.pop(), FrameRange(number * length, (number + 1) * length), quality)
+            assert sorted(pictures) == list(range(24))
+            assert _differing(whole, pictures) == []
+    assert len(set(whole.values())) == 24
