@@ -156,7 +156,7 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         frames = total_frames(duration, rate)
         found = clips(composition.media(), duration)
         _refuse_audio(found)
-        videos, tables = frozen(found, sources)
+        videos, tables = frozen(found, sources, config.video_frame_format)
         site |= stage(tables, scratch)
         check_decodable(toolchain.ffmpeg(), videos, sources, site, rate)
         with playing(toolchain.ffmpeg(), videos, site, rate) as player:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from lambda_handler.errors import VideoSourceUnrenderable
+from lambda_handler.errors import InvalidConfig, VideoSourceUnrenderable
 from lambda_handler.manifest import VideoClip
 from lambda_handler.media_clips import MediaClip
 from lambda_handler.media_sources import MediaSource
@@ -22,11 +23,12 @@ _CHECKS = 4
 
 
 def frozen(
-    clips: Iterable[MediaClip], sources: Mapping[str, MediaSource]
+    clips: Iterable[MediaClip], sources: Mapping[str, MediaSource], frame_format: str = "auto"
 ) -> tuple[tuple[VideoClip, ...], dict[str, bytes]]:
     """The videos among `clips` that are ever seen, and the tables of their sources' frames by artifact path.
 
-    Raises VideoSourceUnrenderable for a video whose file has no pictures.
+    `frame_format`, "auto", "jpg" or "png", is the kind of the pictures that frames become. Raises
+    VideoSourceUnrenderable for a video whose file has no pictures, InvalidConfig where JPEG would lose its alpha.
     """
     videos = []
     tables = {}
@@ -37,7 +39,13 @@ def frozen(
         if track is None:
             raise VideoSourceUnrenderable(f'<video id="{clip.render_id}">: {clip.source} has sound only, no pictures.')
         table = f"{TABLES}{hashlib.sha256(clip.source.encode()).hexdigest()[:16]}.json"
-        tables[table] = TABLE.dump_json(track)
+        if track.alpha and frame_format == "jpg":
+            raise InvalidConfig(
+                f"videoFrameFormat is jpg, and {clip.source} has alpha, which JPEG has not.",
+                resolution="Ask for auto or png.",
+            )
+        # A frame that may have alpha becomes PNG; and PNG loses nothing of one that has none.
+        tables[table] = TABLE.dump_json(replace(track, alpha=True) if frame_format == "png" else track)
         videos.append(
             VideoClip(
                 render_id=clip.render_id,

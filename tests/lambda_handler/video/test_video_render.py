@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,3 +55,21 @@ def test_each_output_frame_shows_the_source_frame_of_its_moment(videos: Videos, 
     pictures = _pictures(videos(body))
     found = {name: _numbers(pictures, box) for name, box in zip(cases, boxes, strict=True)}
     assert found == cases
+
+
+def test_frames_of_a_video_travel_as_the_request_says(videos: Videos) -> None:
+    """PNG loses nothing of them; JPEG would lose alpha, and is refused by name."""
+    body, (box,) = _placed('src="v30.mp4" data-start="0" muted')
+    asked = videos(body, seconds=0.1, videoFrameFormat="png")
+    assert _numbers(_pictures(asked), box) == [0, 1, 2]
+    (clip,) = asked.manifest.videos
+    table = next(each for each in asked.manifest.artifacts if each.path == clip.table)
+    assert json.loads(storage.read(f"{asked.folder}/plan/artifacts/{table.key}"))["alpha"] is True
+
+
+def test_frames_with_alpha_are_not_made_jpeg(videos: Videos) -> None:
+    """While planning."""
+    body, _ = _placed('src="alpha9.webm" data-start="0" muted')
+    with pytest.raises(RuntimeError, match=r"videoFrameFormat is jpg, and alpha9\.webm has alpha") as caught:
+        videos(body, seconds=0.1, videoFrameFormat="jpg").plan()
+    assert type(caught.value).__name__ == "InvalidConfigError"
