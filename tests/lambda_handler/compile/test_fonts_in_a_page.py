@@ -45,7 +45,7 @@ Opened = Callable[..., AbstractContextManager[CompositionPage]]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with launched(toolchain.chromium(), **SIZE) as started:
+    with launched(toolchain.chromium(), SIZE["width"], SIZE["height"]) as started:
         yield started
 
 
