@@ -35,7 +35,7 @@ def _pages(render: Render, count: int) -> Iterator[list[CompositionPage]]:
     """Pages at the planned composition with its videos, each as a chunk's worker has it."""
     manifest, clips = render.manifest, render.manifest.videos
     size = {"width": manifest.width, "height": manifest.height, "scale": 1}
-    with TemporaryDirectory() as scratch, launched(toolchain.chromium(), **size) as browser:
+    with TemporaryDirectory() as scratch, launched(toolchain.chromium(), manifest.width, manifest.height) as browser:
         files = materialise(manifest.artifacts, f"{render.folder}/plan/artifacts", Path(scratch))
         script = files[INIT_SCRIPT].read_text("utf-8")
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from rendering import Render, pixels
 from synthetic_media import number, shown
 
