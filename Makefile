@@ -1,6 +1,6 @@
 # The verbs people type. Set-up is skipped when what it was made from has not changed.
 .DELETE_ON_ERROR:
-.PHONY: setup demo test lint format parity lock server-stop clean
+.PHONY: setup demo test lint format parity generated lock server-stop clean
 
 PYTHON ?= python3
 COMPOSITIONS ?= examples
@@ -26,6 +26,11 @@ format: setup
 # Renders what is in COMPOSITIONS with the reference's command line too, and compares: docs/parity.md.
 parity: setup
 	$(BIN)/python -m parity $(COMPOSITIONS)
+
+# What is made from the error table, the template and the state machine: after a change of any of them.
+generated: setup
+	$(BIN)/python -m infra.state_machine
+	$(BIN)/python -m infra.documentation
 
 # Needs uv. No index address gets into the file.
 lock:

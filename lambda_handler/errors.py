@@ -55,7 +55,7 @@ RenderError
                                        THROTTLED
 
 An error's name on the wire is its code: Step Functions and Prefect decide by it, from `ERRORS`
-(after a change, `python -m infra.state_machine` writes the state machine anew).
+(after a change, `make generated` writes the state machine and docs/aws.md anew).
 The codes that the reference deployment has keep its spelling.
 """
 

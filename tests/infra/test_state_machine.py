@@ -51,7 +51,7 @@ def _linted(machine: dict[str, Any], folder: Path) -> str:
 
 
 def test_the_committed_file_is_what_the_generator_writes() -> None:
-    """Edit infra/state_machine.py, then run python -m infra.state_machine."""
+    """Edit infra/state_machine.py, then run make generated."""
     assert FILE.read_text() == state_machine.text()
 
 
