@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from lambda_handler.compile import google_fonts
-from lambda_handler.compile.characters import project_texts
 from lambda_handler.compile.dom import (
     Document,
     Element,
@@ -31,7 +30,6 @@ from lambda_handler.compile.dom import (
 )
 from lambda_handler.compile.font_faces import faces, font_package, font_packages
 from lambda_handler.compile.font_families import (
-    ALIASES,
     BROWSER_FAMILIES,
     DEFAULT_FAMILY,
     EMOJI_FAMILIES,
@@ -40,6 +38,7 @@ from lambda_handler.compile.font_families import (
     package_name,
     stand_in,
 )
+from lambda_handler.compile.font_mentions import loaded_by_scripts, mentioned
 from lambda_handler.compile.font_scripts import script_families
 from lambda_handler.compile.font_sources import LostFont
 from lambda_handler.compile.font_stacks import FontUse, Reference, Stack, read_fonts, with_families
@@ -59,12 +58,8 @@ FONT_MARK = "data-hf-fonts"
 _FIRST_RULES = """html, body, * {{ text-rendering: geometricPrecision }}
 :where(html) {{ font-family: {families} }}"""
 _FAMILY_ATTRIBUTES = ("font-family", "data-font-family")
-_DATA_SUFFIXES = frozenset({".json", ".svg", ".html", ".htm"})
 _ITALIC_ELEMENTS = frozenset({"i", "em", "cite", "address", "var", "dfn"})
 _ITALIC_WORD = re.compile(r"italic|oblique|\bital\b", re.IGNORECASE)
-# Lottie's files call it fFamily.
-_FONT_IN_SCRIPT = re.compile(r"""(?:font[-\w]*|fFamily)["']?\s*[:=,(]\s*(.{1,200})""", re.IGNORECASE)
-_LOADED_BY_SCRIPT = re.compile(r"""new\s+FontFace\(\s*["'`]([^"'`]+)""")
 _STYLE_WORDS = re.compile(
     r"([\s-]*(?:thin|(?:extra|ultra|semi|demi)?[\s-]?(?:light|bold)|regular|roman|book|medium|black|heavy|italic|oblique))+$",
     re.IGNORECASE,
@@ -159,7 +154,7 @@ class _Fonts:
         self.sheets = sheets
         self.strictness = strictness
         self.brought = {name for sheet in sheets for name in sheet.use.authored} | linked.browsers
-        self.brought.update(name.lower() for text in resources.scripts for name in _LOADED_BY_SCRIPT.findall(text))
+        self.brought |= loaded_by_scripts(resources.scripts)
         self.fetched: list[str] = []
         self.unknown: set[str] = set()
         self.out_of_reach = False
@@ -184,7 +179,7 @@ class _Fonts:
         for sheet in self.sheets:
             for stack in self._stacks(sheet):
                 self._resolve(stack)
-        for family in _named_in_scripts(self.resources):
+        for family in mentioned(self.resources.scripts, self.resources.project, font_packages(self.resources.bundle)):
             self.add(family)
 
     def _judge_lost(self) -> None:
@@ -327,14 +322,3 @@ def _set_attribute(element: Element, name: str, declaration: str, css: str) -> N
 
 def _set_file(resources: Resources, served: str, css: str) -> None:
     resources.files[served] = css.encode()
-
-
-def _named_in_scripts(resources: Resources) -> Iterator[str]:
-    """The families with a bundled font that scripts, and the data they read, seem to set: for a canvas, a style,
-    an animation."""
-    names = {*ALIASES, *(name.replace("-", " ") for name in font_packages(resources.bundle))}
-    known = re.compile(rf"\b(?:{'|'.join(sorted(map(re.escape, names), key=len, reverse=True))})\b")
-    data = project_texts(resources.project, _DATA_SUFFIXES)
-    for script in (*resources.scripts, *data):
-        for match in _FONT_IN_SCRIPT.finditer(script):
-            yield from known.findall(match[1].lower())

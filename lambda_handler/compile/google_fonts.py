@@ -23,7 +23,7 @@ _EVERY_STYLE = ":ital,wght@" + ";".join(
 def is_style_sheet(url: str) -> bool:
     """Whether `url` is a style sheet that Google Fonts makes from the families named in it."""
     parts = urlsplit(url)
-    return parts.hostname == HOST and parts.path in {"/css", "/css2"}
+    return parts.hostname == HOST and parts.path in {"/css", "/css2", "/icon"}
 
 
 def families(url: str) -> dict[str, str]:
@@ -39,7 +39,7 @@ def with_families(url: str, kept: Collection[str]) -> str:
     parts = urlsplit(url)
     rest = [(name, value) for name, value in parse_qsl(parts.query) if name != "family"]
     asked = [("family", name + styles) for name, styles in families(url).items() if name in kept]
-    if parts.path == "/css":
+    if parts.path != "/css2":
         asked = [("family", "|".join(value for _, value in asked))]
     query = "&".join(f"{name}={quote(value, safe=':,;@|.')}" for name, value in [*asked, *rest])
     return f"https://{HOST}{parts.path}?{query}"

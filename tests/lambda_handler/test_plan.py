@@ -215,3 +215,14 @@ def test_the_manifest_is_plain_json(planned: Render) -> None:
     assert told["chunks"] == [[0, 10], [10, 20], [20, 30]]
     assert told["totalFrames"] == 30
     assert told["schemaVersion"] == "prefect-hyperframes-plan-1"
+
+
+def test_the_request_says_how_strict_fonts_are(render: Callable[..., Render]) -> None:
+    """By default another font than the one named is never drawn; else the plan tells of it."""
+    html = page("<p style='font-family: Papyrus'>Text</p>")
+    with pytest.raises(RuntimeError, match="Papyrus") as caught:
+        render(html).plan()
+    assert type(caught.value).__name__ == "SYSTEM_FONT_USED"
+    lenient = render(html, rejectOnSystemFonts=False)
+    lenient.plan()
+    assert [warning for warning in lenient.manifest.warnings if "Papyrus" in warning]

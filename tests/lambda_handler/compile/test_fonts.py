@@ -371,3 +371,38 @@ def test_fonts_are_found_in_data(tmp_path: Path) -> None:
         "b.json": '{"fontFamily": "Anton"}',
     }
     assert {"lato", "anton"} <= set(faces(localised("<p></p>", tmp_path, files=files)))
+
+
+def test_the_font_of_a_variable_is_found(tmp_path: Path) -> None:
+    """The page sets its name as a custom property, which no style sheet shows."""
+    declared = '[{"id":"head","type":"font","default":{"name":"Oswald","source":"google"}}]'
+    html = f"<div data-composition-variables='{declared}'></div><style>p {{ font-family: var(--head) }}</style>"
+    given = '<script>window.__hfVariables = {"head": {"source": "google", "name": "Anton"}};</script>'
+    page = localised(html + given, tmp_path, files={"index.html": html.replace('"', "&quot;")})
+    assert {"Oswald", "Anton"} <= set(faces(page))
+
+
+@pytest.mark.parametrize(
+    ("sheet", "families"),
+    [
+        ("css?family=Roboto:300,400,700i|Open+Sans:ital@1&subset=latin,latin-ext", {"Roboto", "Open Sans"}),
+        ("css2?family=Lato:ital,wght@0,400;1,700&family=Anton&text=Hello%20World&display=swap", {"Lato", "Anton"}),
+        ("css2?family=Montserrat:ital,wght@0,100..900;1,100..900", {"Montserrat"}),
+    ],
+)
+def test_every_spelling_of_a_link_is_read(tmp_path: Path, sheet: str, families: set[str]) -> None:
+    """Of both interfaces: lists and repetitions, styles, ranges, a text, with and without a scheme."""
+    for number, start in enumerate(("https:", "http:", "")):
+        page = localised(
+            f'<link rel="stylesheet" href="{start}//fonts.googleapis.com/{sheet}">', tmp_path / str(number)
+        )
+        assert families <= set(faces(page))
+        assert page.asked == []
+
+
+def test_an_icon_font_that_cannot_be_had_is_a_font(tmp_path: Path) -> None:
+    """Its link is one of Google Fonts', too."""
+    link = '<link rel="stylesheet" href="https://fonts.googleapis.com/icon?family=Material+Icons">'
+    with pytest.raises(FontFetchFailed, match="Material"):
+        localised(link, tmp_path / "strict")
+    assert "Material Icons" in localised(link, tmp_path / "lenient", strict=False).localised.warnings[0]
