@@ -87,6 +87,7 @@ def _rendered(request: RenderRequest, stack: LocalStack, folder: RenderFolder, s
             action="assemble",
             **_locators(planned),
             chunk_s3_uris=tuple(chunk.chunk_s3_uri for chunk in chunks),
+            audio_s3_uri=planned.audio_s3_uri,
             output_s3_uri=uri_of(request.output),
         ),
         stack,

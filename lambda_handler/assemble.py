@@ -6,17 +6,19 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lambda_handler import storage, toolchain, usage
+from lambda_handler.audio.check import check_length, check_muxed
 from lambda_handler.errors import ChunkInvalid, EncoderInterrupted, InvalidConfig, OutputInvalid
 from lambda_handler.events import AssembleEvent, AssembleResult
 from lambda_handler.join import finish, join, join_pictures
 from lambda_handler.manifest import Manifest, load_checked
 from lambda_handler.media import VideoStream, video_stream
 from lambda_handler.render_folder import RenderFolder
-from lambda_handler.site import TRANSFERS
+from lambda_handler.site import TRANSFERS, materialise
 from lambda_handler.stills import Film, contact_sheet, poster
 
 POSTER_WIDTH = 960
@@ -31,11 +33,14 @@ def assemble(event: AssembleEvent) -> AssembleResult:
         raise InvalidConfig(f"Cfr: format {manifest.format} cannot give every frame exactly the same time.")
     chunks = event.chunk_s3_uris or folder.chunk_uris(manifest)
     _check_order(chunks, manifest)
+    if event.audio_s3_uri not in (None, folder.audio_uri(manifest)):
+        raise InvalidConfig(f"AudioS3Uri: {event.audio_s3_uri} is not the plan's sound ({folder.audio_uri(manifest)}).")
     storage.locate(event.output_s3_uri)
     with TemporaryDirectory(prefix="hf-assemble-") as scratch:
         parts = _fetched(chunks, Path(scratch))
+        sound = _sound(manifest, folder, Path(scratch))
         video = Path(scratch) / f"video{manifest.output.suffix}"
-        _made(parts, video, manifest)
+        _made(parts, sound, video, manifest)
         storage.upload(video, event.output_s3_uri)
         _write_stills(video, manifest, folder)
         result = AssembleResult(
@@ -52,21 +57,33 @@ def assemble(event: AssembleEvent) -> AssembleResult:
     return result
 
 
-def _made(parts: list[Path], video: Path, manifest: Manifest) -> None:
-    """Joins the chunks into what is published, and checks that it is exactly them.
+def _made(parts: list[Path], sound: Path | None, video: Path, manifest: Manifest) -> None:
+    """Joins the chunks and the sound into what is published, and checks that it is exactly them.
 
     Raises ChunkInvalid, OutputInvalid, EncoderInterrupted.
     """
     if manifest.format == "png-sequence":
-        join_pictures(parts, video, manifest)
+        join_pictures(parts, video, manifest, sound)
         return
     chunks = [_checked_chunk(part, manifest, index) for index, part in enumerate(parts)]
     joined = video.with_name(f"joined{manifest.output.chunk_suffix}")
     join(parts, joined, manifest)
-    finish(joined, video, manifest)
+    finish(joined, video, manifest, sound)
     # A GIF is drawn from the joined pictures, any other video holds them.
     _check_pictures(joined if manifest.format == "gif" else video, chunks)
     _check_times(video, manifest)
+    if sound:
+        check_muxed(toolchain.ffmpeg(), video, check_length(toolchain.ffmpeg(), sound, _seconds(manifest)))
+
+
+def _sound(manifest: Manifest, folder: RenderFolder, scratch: Path) -> Path | None:
+    if manifest.audio is None:
+        return None
+    return materialise([manifest.audio], folder.artifacts, scratch)[manifest.audio.path]
+
+
+def _seconds(manifest: Manifest) -> Fraction:
+    return manifest.total_frames / manifest.rate
 
 
 def _write_stills(video: Path, manifest: Manifest, folder: RenderFolder) -> None:
@@ -129,7 +146,6 @@ def _check_times(video: Path, manifest: Manifest) -> None:
 
 
 def _report(event: AssembleEvent, manifest: Manifest, video: Path, parts: list[Path]) -> dict[str, object]:
-    rate = manifest.rate
     return {
         "planHash": manifest.plan_hash,
         "outputUri": event.output_s3_uri,
@@ -140,7 +156,8 @@ def _report(event: AssembleEvent, manifest: Manifest, video: Path, parts: list[P
         "format": manifest.format,
         "width": manifest.width,
         "height": manifest.height,
-        "durationSeconds": float(manifest.total_frames / rate),
+        "durationSeconds": float(_seconds(manifest)),
+        "hasAudio": manifest.audio is not None,
         "chunks": [
             {"index": index, "startFrame": start, "endFrame": end, "sizeBytes": part.stat().st_size}
             for index, ((start, end), part) in enumerate(zip(manifest.chunks, parts, strict=True))

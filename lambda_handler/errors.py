@@ -20,6 +20,7 @@ RenderError
 │   ├── NotMediaPayload                NOT_MEDIA_PAYLOAD
 │   ├── VideoSourceUnrenderable        VIDEO_SOURCE_UNRENDERABLE
 │   ├── InvalidVideoMetadata           INVALID_VIDEO_METADATA
+│   ├── AudioSourceInvalid             AUDIO_SOURCE_INVALID
 │   ├── FontFetchFailed                FONT_FETCH_FAILED
 │   ├── SystemFontUsed                 SYSTEM_FONT_USED
 │   ├── PageScriptFailed               PAGE_SCRIPT_FAILED
@@ -229,6 +230,13 @@ class InvalidVideoMetadata(ProjectError):
 
     code = "INVALID_VIDEO_METADATA"
     advice = "Write the file anew: ffmpeg -i IN -c copy OUT."
+
+
+class AudioSourceInvalid(ProjectError):
+    """The file of an audible element holds no sound, or none that can be decoded."""
+
+    code = "AUDIO_SOURCE_INVALID"
+    advice = "Replace the file, mute the element, or set strictness to best-effort to render without its sound."
 
 
 class FontFetchFailed(ProjectError):

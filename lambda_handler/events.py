@@ -87,7 +87,7 @@ class Config(BaseModel):
         True, description="Refuse a font that cannot be had; else another is drawn, with a warning."
     )
     strictness: Literal["strict", "best-effort"] = Field(
-        "best-effort", description="Whether sound or media that cannot be used fail the render or are warned about."
+        "strict", description="Whether sound or media that cannot be used fail the render or are warned about."
     )
     plan_dir_size_limit_bytes: int = Field(DEFAULT_PLAN_SIZE, ge=1, description="Most bytes of a plan's artifacts.")
     entry_file: str = Field("index.html", pattern=r"^[^/\\]+\.html?$", description="The page, in the top folder.")
@@ -211,7 +211,7 @@ class AssembleEvent(_Planned):
 
     action: Literal["assemble"]
     chunk_s3_uris: tuple[str, ...] | None = Field(None, min_length=1)
-    audio_s3_uri: None = None
+    audio_s3_uri: str | None = None
     output_s3_uri: str
     execution_arn: str | None = None
     cfr: bool = False

@@ -10,6 +10,8 @@ from typing import Any
 import ffmpeg
 
 from lambda_handler import encode, png_sequence, toolchain
+from lambda_handler.audio.codec import AAC
+from lambda_handler.audio.envelope import SAMPLE_RATE
 from lambda_handler.grid import FrameRange
 from lambda_handler.manifest import Manifest
 
@@ -28,8 +30,12 @@ def join(parts: Sequence[Path], joined: Path, manifest: Manifest) -> None:
     _run(ffmpeg.input(str(listed), format="concat", safe=0).output(str(joined), **options))
 
 
-def finish(joined: Path, video: Path, manifest: Manifest) -> None:
-    """Makes of the joined video the file that is published. Raises EncoderInterrupted."""
+def finish(joined: Path, video: Path, manifest: Manifest, sound: Path | None) -> None:
+    """Makes of the joined video, and the plan's sound beside it, the file that is published.
+
+    What the sound's codec needs to begin stands before time 0, where no player lets it be heard: in MPEG-4 by the
+    edit list, in WebM by the track's delay. Raises EncoderInterrupted.
+    """
     if manifest.format == "gif":
         _gif(joined, video)
         return
@@ -37,15 +43,23 @@ def finish(joined: Path, video: Path, manifest: Manifest) -> None:
     if manifest.format == "mp4":
         # The index first: playing begins before the file is whole.
         options["movflags"] = "+faststart"
-    _run(ffmpeg.input(str(joined)).output(str(video), **options))
+    tracks = [ffmpeg.input(str(joined)).video]
+    if sound:
+        tracks.append(ffmpeg.input(str(sound)).audio)
+        if manifest.format in ("mp4", "mov"):
+            # In ticks of a sample, the edit list says to the sample where the sound begins and ends.
+            options["movie_timescale"] = SAMPLE_RATE
+    _run(ffmpeg.output(*tracks, str(video), **options))
 
 
-def join_pictures(parts: Sequence[Path], archive: Path, manifest: Manifest) -> None:
-    """The pictures of all `parts`, each checked, in one archive. Raises ChunkInvalid."""
+def join_pictures(parts: Sequence[Path], archive: Path, manifest: Manifest, sound: Path | None) -> None:
+    """The pictures of all `parts`, each checked, in one archive, and the sound as audio.m4a. Raises ChunkInvalid."""
     every = FrameRange(0, manifest.total_frames)
     with png_sequence.writing(archive) as add:
         for name, picture in png_sequence.checked_frames(parts, every, manifest.width, manifest.height):
             add(name, picture)
+        if sound:
+            add(f"audio{AAC.suffix}", sound.read_bytes())
 
 
 def _copied(manifest: Manifest) -> dict[str, Any]:

@@ -26,18 +26,22 @@ MANIFEST = "plan/manifest.json"
 ARTIFACTS = "plan/artifacts"
 
 
+Role = Literal["page", "source", "sound"]
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
 
 
 class Artifact(_Frozen):
     """One file of the plan, stored under its sha256. The page may ask for a `page` one at its `path`; a `source` is
-    a video's file or the table of its frames, and only the chunks that show it fetch it."""
+    a video's file or the table of its frames, and only the chunks that show it fetch it; `sound` is the mix, which
+    only the assembler fetches."""
 
     path: str
     sha256: str
     size_bytes: int
-    role: Literal["page", "source"] = "page"
+    role: Role = "page"
 
     @property
     def key(self) -> str:
@@ -108,7 +112,10 @@ class VideoClip(_Frozen):
 
 
 class Manifest(_Frozen):
-    """One plan. `duration` in seconds, `fps` as "num/den" or a whole number; `width` and `height` are the video's."""
+    """One plan. `duration` in seconds, `fps` as "num/den" or a whole number; `width` and `height` are the video's.
+
+    `audio` is the mixed sound, None where nothing is heard.
+    """
 
     schema_version: str = SCHEMA
     request_digest: str
@@ -125,6 +132,7 @@ class Manifest(_Frozen):
     encoder: Encoder
     artifacts: tuple[Artifact, ...]
     videos: tuple[VideoClip, ...]
+    audio: Artifact | None = None
     warnings: tuple[str, ...]
     measured_ms_per_frame: float
 

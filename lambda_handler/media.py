@@ -1,4 +1,4 @@
-"""Looking into videos without ffprobe: their packets, and whether they decode."""
+"""Looking into videos and sounds without ffprobe: their packets, and whether they decode."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from lambda_handler.toolchain import Ffmpeg
 
 @dataclass(frozen=True)
 class Packet:
-    """One encoded picture. Times in ticks of the stream's time base; `checksum` is ffmpeg's Adler-32.
+    """One encoded picture, or a few milliseconds of sound.
 
-    `beside` is what travels with it, as WebM's alpha does: size and checksum of each piece.
+    Times in ticks of the stream's time base; `checksum` is ffmpeg's Adler-32. `beside` is what travels with it, as
+    WebM's alpha does: size and checksum of each piece.
     """
 
     pts: int
@@ -54,28 +55,64 @@ class VideoStream:
         )
 
 
+@dataclass(frozen=True)
+class AudioStream:
+    """The sound track of a file: its codec, seconds per tick, its packets in order."""
+
+    codec: str
+    time_base: Fraction
+    packets: tuple[Packet, ...]
+
+    @property
+    def start(self) -> Fraction:
+        """Where the first packet stands, in seconds: before 0 by what the codec needs to begin and nobody hears."""
+        return self.packets[0].pts * self.time_base
+
+    @property
+    def end(self) -> Fraction:
+        """Where the last packet ends, in seconds."""
+        return (self.packets[-1].pts + self.packets[-1].duration) * self.time_base
+
+
 def video_stream(tool: Ffmpeg, path: Path, *, decode: bool, decoder: str | None = None) -> VideoStream:
     """Lists the packets of the first video track; with `decode`, every one is decoded as well.
 
     `decoder`: ffmpeg's name of it, where its choice is not meant. Raises EncoderInterrupted when the file cannot be
     read or decoded without an error.
     """
-    command = [str(tool.executable), "-hide_banner", "-loglevel", "error", "-nostats", "-xerror"]
-    command += ["-c:v", decoder] if decoder else []
-    command += ["-threads", "1", "-i", str(path), "-map", "0:v:0", "-c", "copy", "-f", "framecrc", "pipe:1"]
+    head, packets = _listed(tool, path, "0:v:0", ["-c:v", decoder] if decoder else [], decode=decode)
+    width, _, height = head["dimensions 0"].partition("x")
+    return VideoStream(Fraction(head["tb 0"]), int(width), int(height), packets)
+
+
+def audio_stream(tool: Ffmpeg, path: Path) -> AudioStream | None:
+    """Lists the packets of the first sound track; None where there is none.
+
+    Raises EncoderInterrupted when the file cannot be read without an error.
+    """
+    head, packets = _listed(tool, path, "0:a:0?", [], decode=False)
+    return AudioStream(head["codec_id 0"], Fraction(head["tb 0"]), packets) if packets else None
+
+
+def _listed(
+    tool: Ffmpeg, path: Path, track: str, settings: list[str], *, decode: bool
+) -> tuple[dict[str, str], tuple[Packet, ...]]:
+    command = [str(tool.executable), "-hide_banner", "-loglevel", "error", "-nostats", "-xerror", *settings]
+    # Times as they are in the file: ffmpeg would move the earliest, that of a sound's beginning, to 0.
+    command += ["-copyts", "-threads", "1", "-i", str(path), "-map", track, "-c", "copy", "-f", "framecrc", "pipe:1"]
     if decode:
-        command += ["-map", "0:v:0", "-f", "null", "-"]
+        command += ["-map", track, "-f", "null", "-"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or done.stderr.strip():
         raise failure(done.stderr)
     return _parsed(done.stdout)
 
 
-def _parsed(listing: str) -> VideoStream:
-    head = dict(line[1:].split(":", 1) for line in listing.splitlines() if line.startswith("#") and ":" in line)
-    width, _, height = head["dimensions 0"].strip().partition("x")
+def _parsed(listing: str) -> tuple[dict[str, str], tuple[Packet, ...]]:
+    lines = listing.splitlines()
+    told = [line[1:].partition(":") for line in lines if line.startswith("#")]
     packets = []
-    for line in listing.splitlines():
+    for line in lines:
         if line.startswith("#"):
             continue
         _, _, pts, duration, size, checksum, *flags = (part.strip() for part in line.split(","))
@@ -83,4 +120,4 @@ def _parsed(listing: str) -> VideoStream:
         key = not any(flag.startswith("F=") and not int(flag[2:], 16) & 1 for flag in flags)
         beside = tuple(flag for flag in flags if not flag.startswith("F="))
         packets.append(Packet(int(pts), int(duration), int(size), checksum, key, beside))
-    return VideoStream(Fraction(head["tb 0"].strip()), int(width), int(height), tuple(packets))
+    return {name: value.strip() for name, _, value in told}, tuple(packets)

@@ -14,21 +14,22 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from lambda_handler import archive, capture, encode, storage, toolchain, usage
+from lambda_handler.audio.soundtrack import soundtrack
 from lambda_handler.browser import arguments, launched
 from lambda_handler.compile.fetch import Network
 from lambda_handler.compile.fonts import FontStrictness
 from lambda_handler.compile.page import CompiledPage, compile_page, init_script
-from lambda_handler.errors import FeatureNotSupported, InvalidConfig, PageAssetMissing, PlanTooLarge, ProjectNotFound
+from lambda_handler.errors import InvalidConfig, PageAssetMissing, PlanTooLarge, ProjectError, ProjectNotFound
 from lambda_handler.events import DEFAULT_MAX_PARALLEL_CHUNKS, FRAME_RATES, Config, PlanEvent, PlanResult
 from lambda_handler.formats import FASTEST_GIF, FORMATS
 from lambda_handler.grid import FrameRange, frame_time, slices, total_frames
 from lambda_handler.manifest import SCHEMA, Capture, Manifest, Tools, digest, load
 from lambda_handler.media_clips import MediaClip, clips
-from lambda_handler.media_sources import MediaSource, page_facts, probe_all
+from lambda_handler.media_sources import MediaSource, page_facts, probe, probe_all
 from lambda_handler.page.session import CompositionPage, opened
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.resolution import device_scale
-from lambda_handler.site import INIT_SCRIPT, publish, stage
+from lambda_handler.site import INIT_SCRIPT, publish, publish_one, stage
 from lambda_handler.video.freeze import check_decodable, frozen
 from lambda_handler.video.player import playing
 
@@ -66,8 +67,8 @@ def plan(event: PlanEvent) -> PlanResult:
         width=manifest.width,
         height=manifest.height,
         format=manifest.format,
-        has_audio=False,
-        audio_s3_uri=None,
+        has_audio=manifest.audio is not None,
+        audio_s3_uri=folder.audio_uri(manifest),
         ffmpeg_version=manifest.tools.ffmpeg_version,
         producer_version=manifest.tools.producer,
         duration_ms=round((time.monotonic() - started) * 1000),
@@ -137,7 +138,8 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         total_frames(page.duration, rate)
     site = stage(page.files, scratch)
     _check_bytes(site, config.plan_dir_size_limit_bytes)
-    sources = _probed(page.media, site)
+    strict = config.strictness == "strict"
+    sources, unusable = _probed(page.media, site, strict)
     script = init_script(float(rate), page_facts(sources))
     size = {"width": page.width, "height": page.height, "scale": taken.scale}
     with (
@@ -149,13 +151,14 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         if taken.transparent:
             composition.clear_background()
         # A script or a variable may have given an element another file.
-        if added := _probed(sorted({clip["source"] for clip in composition.media()} - {None, *sources}), site):
-            sources |= added
+        named = {clip["source"] for clip in composition.media()}
+        if unknown := sorted(named - {None, *sources, *unusable}):
+            added, unusable_too = _probed(unknown, site, strict)
+            sources, unusable = sources | added, unusable | unusable_too
             composition.know_media(page_facts(added))
         duration = page.duration if page.duration is not None else composition.duration()
         frames = total_frames(duration, rate)
-        found = clips(composition.media(), duration)
-        _refuse_audio(found)
+        found, unheard = _usable(clips(composition.media(), duration), unusable)
         videos, tables = frozen(found, sources, config.video_frame_format)
         site |= stage(tables, scratch)
         check_decodable(toolchain.ffmpeg(), videos, sources, site, rate)
@@ -163,6 +166,19 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
             composition.show(player)
             milliseconds = _measured(composition, taken.jpeg_quality, frames, rate)
         composition.problems.check()
+        sound = soundtrack(
+            composition,
+            browser,
+            found,
+            sources,
+            site,
+            root=page.composition,
+            frames=frames,
+            fps=rate,
+            video_format=config.format,
+            strict=strict,
+            folder=scratch,
+        )
         refused = tuple(f"The page asked for {url}, which it was refused." for url in composition.problems.refused)
     # Media that the page itself did not ask for: the videos' go to the chunks that show them, sounds nowhere.
     unasked = {*sources, *tables} - composition.asked_for
@@ -185,22 +201,41 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         encoder=encode.encoder_for(config),
         artifacts=publish(site, folder.artifacts, shown),
         videos=videos,
-        warnings=(*page.warnings, *silent, *refused),
+        audio=publish_one(f"audio{sound.file.suffix}", sound.file, folder.artifacts, "sound") if sound.file else None,
+        warnings=(*page.warnings, *silent, *refused, *unheard, *sound.warnings),
         measured_ms_per_frame=round(milliseconds, 1),
     )
 
 
-def _probed(paths: Iterable[str], site: Mapping[str, Path]) -> dict[str, MediaSource]:
+def _probed(
+    paths: Iterable[str], site: Mapping[str, Path], strict: bool
+) -> tuple[dict[str, MediaSource], dict[str, ProjectError]]:
+    """What is in the media files at `paths` and, unless `strict`, why others of them cannot be used."""
     for path in paths:
         if path not in site:
             raise PageAssetMissing(f"A video or audio element asks for {path}, which is not part of the plan.")
-    return probe_all(toolchain.ffmpeg(), {path: site[path] for path in paths})
+    files = {path: site[path] for path in paths}
+    if strict:
+        return probe_all(toolchain.ffmpeg(), files), {}
+    sources, unusable = {}, {}
+    for path, file in files.items():
+        try:
+            sources[path] = probe(toolchain.ffmpeg(), file, path)
+        except ProjectError as error:
+            unusable[path] = error
+    return sources, unusable
 
 
-def _refuse_audio(found: tuple[MediaClip, ...]) -> None:
+def _usable(
+    found: tuple[MediaClip, ...], unusable: Mapping[str, ProjectError]
+) -> tuple[tuple[MediaClip, ...], tuple[str, ...]]:
+    """The clips whose file can be used, and a warning for each sound that is not heard. A video raises its error."""
     for clip in found:
-        if clip.tag == "audio" and not clip.hidden:
-            raise FeatureNotSupported(f'<{clip.tag} id="{clip.render_id}">: {clip.tag} cannot be rendered yet.')
+        if clip.source in unusable and clip.tag == "video":
+            raise unusable[clip.source]
+    unheard = [clip for clip in found if clip.source in unusable]
+    warnings = (f'<audio id="{clip.render_id}"> is not heard: {unusable[clip.source].summary}' for clip in unheard)
+    return tuple(clip for clip in found if clip not in unheard), tuple(warnings)
 
 
 def tools(taken: Capture) -> Tools:

@@ -62,6 +62,10 @@ class RenderFolder:
         """The plan's chunks in their order, where workers put them when they are not told otherwise."""
         return tuple(storage.join(self.chunks, manifest.chunk_name(index)) for index in range(len(manifest.chunks)))
 
+    def audio_uri(self, manifest: Manifest) -> str | None:
+        """The plan's mixed sound, where it has any."""
+        return storage.join(self.artifacts, manifest.audio.key) if manifest.audio else None
+
     def progress(self, of: int | str) -> str:
         """How far chunk `of` is, and how long its attempts took; that of the role for "plan" and "assemble"."""
         return storage.join(self.prefix, "progress", f"{of}.json")

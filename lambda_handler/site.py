@@ -7,11 +7,10 @@ import shutil
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
 
 from lambda_handler import storage
 from lambda_handler.errors import MissingPlanArtifact, PlanArtifactDigestMismatch
-from lambda_handler.manifest import Artifact
+from lambda_handler.manifest import Artifact, Role
 from lambda_handler.toolchain import sha256_of
 
 PAGE = "index.html"
@@ -40,15 +39,19 @@ def publish(site: Mapping[str, Path], prefix: str, sources: Collection[str] = ()
 
     def published(item: tuple[str, Path]) -> Artifact:
         served, file = item
-        role: Literal["page", "source"] = "source" if served in sources else "page"
-        artifact = Artifact(path=served, sha256=sha256_of(file), size_bytes=file.stat().st_size, role=role)
-        uri = storage.join(prefix, artifact.key)
-        if not storage.exists(uri):
-            storage.upload(file, uri, expires=True)
-        return artifact
+        return publish_one(served, file, prefix, "source" if served in sources else "page")
 
     with ThreadPoolExecutor(TRANSFERS) as pool:
         return tuple(pool.map(published, sorted(site.items())))
+
+
+def publish_one(path: str, file: Path, prefix: str, role: Role) -> Artifact:
+    """Uploads the file, where it is not there yet, under its sha256; returns the artifact."""
+    artifact = Artifact(path=path, sha256=sha256_of(file), size_bytes=file.stat().st_size, role=role)
+    uri = storage.join(prefix, artifact.key)
+    if not storage.exists(uri):
+        storage.upload(file, uri, expires=True)
+    return artifact
 
 
 def materialise(artifacts: Iterable[Artifact], prefix: str, folder: Path) -> dict[str, Path]:

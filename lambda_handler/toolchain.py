@@ -34,6 +34,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 RUNTIME_VERSION = "0.8.64"
 RUNTIME_SHA256 = "98dccac27469c888b3ee27c1a51d5f568bd0d01f295c6e675397a1ff59bbc3e2"
+AUDIO_EFFECTS_SHA256 = "05bbd5fcc6e2c7373a1a2494680e274a73c004b18f3a86c2efa2c3758bb6f484"
 CHROMIUM_PACK_VERSION = "153.0.0"
 CHROMIUM_PACK_SHA256 = {
     "chromium.br": "38e1e1649db20fa4ea644bf5987688ce81a4c9eb10e7eae8380b74fc0d699fea",
@@ -213,12 +214,22 @@ def ffmpeg() -> Ffmpeg:
 @cache
 def page_runtime() -> PageRuntime:
     """The page runtime out of @hyperframes/core. Raises RuntimeUnavailable when it is not the pinned one."""
-    script = node_modules() / "@hyperframes" / "core" / "dist" / "hyperframe.runtime.iife.js"
+    return PageRuntime(_pinned_script("hyperframe.runtime.iife.js", RUNTIME_SHA256), RUNTIME_SHA256)
+
+
+@cache
+def audio_effects() -> Path:
+    """The module with the sound effects, out of @hyperframes/core. Raises RuntimeUnavailable."""
+    return _pinned_script("generated/audio-fx-runtime-inline.js", AUDIO_EFFECTS_SHA256)
+
+
+def _pinned_script(name: str, pinned: str) -> Path:
+    script = node_modules() / "@hyperframes" / "core" / "dist" / name
     if not script.is_file():
         raise RuntimeUnavailable(f"The page runtime @hyperframes/core {RUNTIME_VERSION} is not installed: {script}.")
     found = sha256_of(script)
-    if found != RUNTIME_SHA256:
+    if found != pinned:
         raise RuntimeUnavailable(
-            f"{script} has sha256 {found}, and {RUNTIME_SHA256} is pinned (@hyperframes/core {RUNTIME_VERSION})."
+            f"{script} has sha256 {found}, and {pinned} is pinned (@hyperframes/core {RUNTIME_VERSION})."
         )
-    return PageRuntime(script, found)
+    return script

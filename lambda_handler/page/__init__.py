@@ -7,3 +7,5 @@ from pathlib import Path
 CLOCK_SCRIPT = (Path(__file__).parent / "clock.js").read_text("utf-8")
 MEDIA_SCRIPT = (Path(__file__).parent / "media.js").read_text("utf-8")
 DRIVER_SCRIPT = (Path(__file__).parent / "driver.js").read_text("utf-8")
+AUDIO_QUESTION = (Path(__file__).parent / "audio.js").read_text("utf-8")
+"""Not part of any page: a function that the plan evaluates in it."""

@@ -30,6 +30,7 @@ from lambda_handler.errors import (
     PageNotReady,
     PageScriptFailed,
 )
+from lambda_handler.page import AUDIO_QUESTION
 from lambda_handler.video.player import Shown, VideoPlayer
 
 ORIGIN = "https://composition.local"
@@ -135,6 +136,15 @@ class CompositionPage:
     def media(self) -> list[dict[str, Any]]:
         """Every video and audio element of the ready page and where it stands in time: see `media_clips.clips`."""
         told: list[dict[str, Any]] = self._evaluate("() => __hfDriver.media()")
+        return told
+
+    def audio(self, root: str, duration: float, fps: float) -> dict[str, Any]:
+        """What the page says about its sound, volumes looked at `fps` times a second: see `audio.heard.score`.
+
+        The last question to a page: it moves the timelines.
+        """
+        asked = {"root": root, "duration": duration, "fps": fps}
+        told: dict[str, Any] = self._evaluate(AUDIO_QUESTION, asked)
         return told
 
     def know_media(self, facts: Mapping[str, Mapping[str, float]]) -> None:

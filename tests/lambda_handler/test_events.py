@@ -141,7 +141,7 @@ def test_an_event_without_a_known_action_is_refused(event: dict[str, Any]) -> No
         ({**CHUNK, "ChunkIndex": -1}, "ChunkIndex: "),
         ({**CHUNK, "Config": {}}, "Config: unknown field"),
         ({**ASSEMBLE, "ChunkS3Uris": []}, "ChunkS3Uris: "),
-        ({**ASSEMBLE, "AudioS3Uri": "s3://b/a.aac"}, "AudioS3Uri: "),
+        ({**ASSEMBLE, "AudioS3Uri": ["s3://b/a.m4a"]}, "AudioS3Uri: "),
         ({**ASSEMBLE, "Cfr": "maybe"}, "Cfr: "),
     ],
 )

@@ -61,7 +61,7 @@ def _made(name: str, rate: str, folder: Path) -> Path:
     joined = folder / f"joined{output.chunk_suffix}"
     join(parts, joined, manifest)
     video = folder / f"video{output.suffix}"
-    finish(joined, video, manifest)
+    finish(joined, video, manifest, None)
     return video
 
 

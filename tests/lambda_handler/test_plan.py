@@ -200,7 +200,7 @@ def test_the_manifest_is_written_last(planned: Render, roots: Path, monkeypatch:
     """Finding it means that the plan is whole: without its artifacts there is none."""
     shutil.rmtree(roots / "render")
 
-    def broken(site: object, prefix: object) -> None:
+    def broken(*given: object) -> None:
         raise ConnectionError("in the middle of it")
 
     monkeypatch.setattr("lambda_handler.plan.publish", broken)
