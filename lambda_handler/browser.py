@@ -52,6 +52,8 @@ def arguments(width: int, height: int, scale: int = 1, *, webgpu: bool = False) 
         "--disable-threaded-scrolling",
         "--disable-checker-imaging",
         "--disable-image-animation-resync",
+        # Animated images stand at their first frame; the page sets those of <img> elements itself.
+        "--blink-settings=imageAnimationPolicy=2",
         "--enable-surface-synchronization",
         # Software: compositing on the CPU, WebGL on SwiftShader.
         *(WEBGPU if webgpu else ("--disable-gpu-compositing",)),

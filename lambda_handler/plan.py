@@ -140,7 +140,7 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
     _check_bytes(site, config.plan_dir_size_limit_bytes)
     strict = config.strictness == "strict"
     sources, unusable = _probed(page.media, site, strict)
-    script = init_script(float(rate), page_facts(sources))
+    script = init_script(float(rate), page_facts(sources), page.animated)
     size = {"width": page.width, "height": page.height, "scale": taken.scale}
     with (
         launched(toolchain.chromium(), **size, webgpu=taken.webgpu) as browser,
@@ -184,7 +184,7 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
     unasked = {*sources, *tables} - composition.asked_for
     shown = unasked & {path for clip in videos for path in (clip.source, clip.table)}
     site = {path: file for path, file in site.items() if path in shown or path not in unasked}
-    site |= stage({INIT_SCRIPT: init_script(float(rate), page_facts(sources)).encode()}, scratch)
+    site |= stage({INIT_SCRIPT: init_script(float(rate), page_facts(sources), page.animated).encode()}, scratch)
     silent = tuple(f"Composition {name} registers no timeline." for name in untimed)
     return Manifest(
         request_digest=request,

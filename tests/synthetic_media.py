@@ -84,3 +84,13 @@ def counting_videos(folder: Path) -> None:
     made(folder / "alpha8.webm", *see_through, "-pix_fmt", "yuva420p", *VP8)
     made(folder / "alpha.mov", *see_through, "-pix_fmt", "yuva444p10le", *PRORES)
     made(folder / "sound.wav", "-f", "lavfi", "-i", "sine=duration=1")
+    five = counting(frames=5, fps="10", size=SIZE)
+    for name, loop in {"endless.gif": "0", "twice.gif": "2", "once.gif": "-1"}.items():
+        made(folder / name, *five, "-loop", loop)
+    made(
+        folder / "uneven.gif", *counting(frames=4, fps="10", size=SIZE, filters="setpts=N*(N+1)/2/10/TB"), "-loop", "0"
+    )
+    made(folder / "endless.png", *five, "-f", "apng", "-plays", "0")
+    made(folder / "twice.png", *five, "-f", "apng", "-plays", "2")
+    made(folder / "endless.webp", *five, "-c:v", "libwebp_anim", "-lossless", "1", "-loop", "0")
+    made(folder / "still.webp", "-f", "lavfi", "-i", "color=red:size=160x90", "-frames:v", "1", "-c:v", "libwebp")

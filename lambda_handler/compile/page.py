@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from justhtml.dom import Document
 
 from lambda_handler.archive import project_files
+from lambda_handler.compile.animated import animated_images
 from lambda_handler.compile.assets import localise
 from lambda_handler.compile.dom import (
     attribute,
@@ -53,6 +54,7 @@ class CompiledPage:
     duration: float | None
     fps: str | None
     media: tuple[str, ...]
+    animated: tuple[str, ...]
     webgpu: bool
     warnings: tuple[str, ...]
 
@@ -99,6 +101,7 @@ def compile_page(
         duration=root.duration,
         fps=root.fps,
         media=tuple(served_path(url) for url in media_sources(document)),
+        animated=animated_images(files),
         webgpu=bool(select(document, "[data-composition-id][data-requires-webgpu]")),
         warnings=localised.warnings,
     )
@@ -109,13 +112,17 @@ def served_path(url: str) -> str:
     return unquote(urlsplit(urljoin(PAGE, url)).path).lstrip("/")
 
 
-def init_script(fps: float, media: Mapping[str, Mapping[str, float]] = MappingProxyType({})) -> str:
+def init_script(
+    fps: float, media: Mapping[str, Mapping[str, float]] = MappingProxyType({}), animated: Sequence[str] = ()
+) -> str:
     """What runs before any script of the page: the clock, the media elements, the driver, and what they and the
-    runtime want to know: `media` has the facts of every media file by its served path."""
+    runtime want to know: `media` has the facts of every media file by its served path, `animated` the paths of images
+    that may move."""
     seek = json.dumps({"fps": fps, "fpsSource": "renderer", "mode": "exact"})
     settings = f"window.__HF_RENDER_CAPTURE_MODE = true; window.__HF_EXPORT_RENDER_SEEK_CONFIG = {seek};"
     facts = f"window.__hfMediaFacts = {json.dumps({path: dict(known) for path, known in media.items()})};"
-    return "\n".join([settings, facts, CLOCK_SCRIPT, MEDIA_SCRIPT, DRIVER_SCRIPT])
+    moving = f"window.__hfAnimatedImages = {json.dumps(list(animated))};"
+    return "\n".join([settings, facts, moving, CLOCK_SCRIPT, MEDIA_SCRIPT, DRIVER_SCRIPT])
 
 
 def _remove_runtimes(document: Document) -> None:

@@ -112,6 +112,7 @@
       // A jump of a chunk's length is no lag to smooth over.
       window.gsap?.ticker?.lagSmoothing?.(0);
       window.__hfForceTimelineRebind?.();
+      await window.__hfAnimated.ready();
       this.prime();
       return failedFonts;
     },
@@ -129,7 +130,7 @@
     },
 
     // Where every video and audio element stands in time; seconds, as the page resolves them.
-    media: () => window.__hfMedia.clips(),
+    media: () => window.__hfTiming.clips(),
 
     knowMedia: (facts) => window.__hfMedia.know(facts),
 
@@ -140,6 +141,7 @@
     // that the page wants one paint more, between `prepareComposite` and `resolveComposite`.
     async seek(seconds, frames = {}) {
       await window.__hfMedia.show(frames);
+      await window.__hfAnimated.show(seconds);
       await clock.seekTo(seconds * 1000);
       rewindLotties();
       seekHeard = false;

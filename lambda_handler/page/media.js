@@ -212,95 +212,6 @@
       },
     });
 
-  // --- Where clips stand in time (composition contract, section 1.3), once the page is ready ---
-
-  const number = (element, ...names) => {
-    for (const name of names) {
-      const text = element.getAttribute(name)?.trim();
-      if (text && Number.isFinite(Number(text))) return Number(text);
-    }
-    return null;
-  };
-
-  const compositionOf = (element) => element?.closest("[data-composition-id]") ?? null;
-  const root = () => document.querySelector("[data-composition-id][data-root='true']") ?? document.querySelector("[data-composition-id]");
-
-  // References may go in circles: whoever is asked again on the way counts as 0.
-  const asked = new Set();
-  function startOf(element) {
-    if (!element || element === root() || asked.has(element)) return 0;
-    asked.add(element);
-    try {
-      return resolvedStart(element);
-    } finally {
-      asked.delete(element);
-    }
-  }
-
-  function resolvedStart(element) {
-    if (element instanceof HTMLMediaElement && window.__hfResolveMediaStartSeconds)
-      return window.__hfResolveMediaStartSeconds(element);
-    const parent = startOf(compositionOf(element.parentElement));
-    const written = element.getAttribute("data-start")?.trim();
-    if (!written) return parent;
-    const seconds = number(element, "data-start");
-    if (seconds !== null) return Math.max(0, parent + Math.max(0, seconds));
-    const [, id, sign, offset] = /^([\w.:-]+?)(?:\s*([+-])\s*([\d.]+))?$/.exec(written) ?? [];
-    const target = id && (document.getElementById(id) ?? document.querySelector(`[data-composition-id="${CSS.escape(id)}"]`));
-    if (!target) return 0;
-    const shift = offset ? Number(offset) * (sign === "-" ? -1 : 1) : 0;
-    return Math.max(0, startOf(target) + (durationOf(target) ?? 0) + shift);
-  }
-
-  function durationOf(element) {
-    const written = number(element, "data-duration", "data-hf-authored-duration");
-    if (written > 0) return written;
-    const end = number(element, "data-end", "data-hf-authored-end");
-    if (end !== null) {
-      // Both count from the same zero where both are numbers; a reference is a moment of the whole video.
-      const length = end - (number(element, "data-start") ?? startOf(element));
-      if (length > 0) return length;
-    }
-    if (element instanceof HTMLMediaElement) return naturalOf(element);
-    const seconds = Number(window.__timelines?.[element.getAttribute("data-composition-id")]?.duration?.());
-    return seconds > 0 ? seconds : null;
-  }
-
-  const mediaStartOf = (element) => {
-    for (const name of ["data-playback-start", "data-media-start"]) {
-      const seconds = number(element, name);
-      if (seconds !== null && seconds >= 0) return seconds;
-    }
-    return 0;
-  };
-
-  const MIN_RATE = 0.1;
-  const MAX_RATE = 10;
-  function rateOf(element) {
-    const written = Number.parseFloat(element.getAttribute("data-playback-rate") ?? "");
-    const rate = written > 0 ? written : element.defaultPlaybackRate;
-    return rate > 0 ? Math.max(MIN_RATE, Math.min(MAX_RATE, rate)) : 1;
-  }
-
-  function naturalOf(element) {
-    const known = factsOf(element);
-    return known ? Math.max(0, known.duration - mediaStartOf(element)) / rateOf(element) : null;
-  }
-
-  function endOf(element, start) {
-    const duration = durationOf(element);
-    const heard = element instanceof HTMLAudioElement && !element.loop ? naturalOf(element) : null;
-    let end = start + Math.min(duration ?? Infinity, heard ?? Infinity);
-    for (let host = element.parentElement; host && host !== root(); host = host.parentElement) {
-      if (!host.hasAttribute("data-start") && !host.hasAttribute("data-composition-id")) continue;
-      const length = durationOf(host);
-      if (length) end = Math.min(end, startOf(host) + length);
-    }
-    return Number.isFinite(end) ? end : null;
-  }
-
-  const asAuthored = { true: true, false: false };
-
   window.__hfMedia = {
     // `frames`: render id -> URL of the picture, seconds into the source.
     show: (frames) =>
@@ -320,23 +231,7 @@
       }
     },
 
-    clips: () =>
-      Array.from(document.querySelectorAll("video[data-hf-render-id], audio[data-hf-render-id]"), (element) => {
-        const start = startOf(element);
-        return {
-          renderId: element.getAttribute("data-hf-render-id"),
-          tag: element.localName,
-          source: sourceOf(element),
-          start,
-          end: endOf(element, start),
-          mediaStart: mediaStartOf(element),
-          rate: rateOf(element),
-          loop: element.loop,
-          muted: element.defaultMuted,
-          hidden: element.closest("[data-hidden]") !== null,
-          hasAudio: asAuthored[element.getAttribute("data-has-audio")] ?? null,
-          volume: Math.max(0, number(element, "data-volume") ?? 1),
-        };
-      }),
+    factsOf,
+    sourceOf,
   };
 })();

@@ -27,6 +27,8 @@ BODY = (
     ' style="position:absolute;left:160px;top:0;width:160px;transform:rotate(3deg)"></video>'
     '<video src="v60.webm" style="position:absolute;left:0;top:90px;width:160px;opacity:0.9"></video>'
     '<video src="alpha8.webm" data-duration="1" style="position:absolute;left:160px;top:90px;width:160px"></video>'
+    '<img src="uneven.gif" style="position:absolute;left:110px;top:60px;width:100px;opacity:0.8">'
+    '<div style="position:absolute;left:0;top:160px;width:40px;height:20px;background:url(endless.gif)"></div>'
 )
 
 
