@@ -16,7 +16,7 @@ from lambda_handler.errors import ChunkInvalid, EncoderInterrupted, InvalidConfi
 from lambda_handler.events import AssembleEvent, AssembleResult
 from lambda_handler.join import finish, join, join_pictures
 from lambda_handler.manifest import Manifest, load_checked
-from lambda_handler.media import VideoStream, video_stream
+from lambda_handler.media import VideoStream, tags, video_stream
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.site import TRANSFERS, materialise
 from lambda_handler.stills import Film, contact_sheet, poster
@@ -72,6 +72,8 @@ def _made(parts: list[Path], sound: Path | None, video: Path, manifest: Manifest
     # A GIF is drawn from the joined pictures, any other video holds them.
     _check_pictures(joined if manifest.format == "gif" else video, chunks)
     _check_times(video, manifest)
+    if manifest.format == "webm" and tags(toolchain.ffmpeg(), video).get("alpha_mode") != "1":
+        raise OutputInvalid("The video does not say that it has alpha, so players would not look for it.")
     if sound:
         check_muxed(toolchain.ffmpeg(), video, check_length(toolchain.ffmpeg(), sound, _seconds(manifest)))
 

@@ -108,6 +108,17 @@ def _listed(
     return _parsed(done.stdout)
 
 
+def tags(tool: Ffmpeg, path: Path) -> dict[str, str]:
+    """What a file's first track says of itself, by lower-case name. Raises EncoderInterrupted."""
+    command = [str(tool.executable), "-hide_banner", "-loglevel", "error", "-nostats"]
+    command += ["-i", str(path), "-map_metadata", "0:s:0", "-f", "ffmetadata", "pipe:1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise failure(done.stderr)
+    pairs = (line.partition("=") for line in done.stdout.splitlines() if not line.startswith(";"))
+    return {name.lower(): value for name, _, value in pairs}
+
+
 def _parsed(listing: str) -> tuple[dict[str, str], tuple[Packet, ...]]:
     lines = listing.splitlines()
     told = [line[1:].partition(":") for line in lines if line.startswith("#")]

@@ -47,12 +47,15 @@ def writing(archive: Path) -> Iterator[Callable[[str, bytes], None]]:
 def frames_in(archive: Path) -> Iterator[tuple[str, bytes]]:
     """Names and contents of the archive's files, in order. Raises ChunkInvalid when it cannot be read."""
     try:
-        with tarfile.open(archive, "r|gz") as tar:
+        with gzip.open(archive) as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
             for member in tar:
                 content = tar.extractfile(member)
                 if content is None:
                     raise ChunkInvalid(f"{archive.name} holds {member.name!r}, which is no file.")
                 yield member.name, content.read()
+            # The checksum stands at the very end.
+            while packed.read(1 << 20):
+                pass
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise ChunkInvalid(f"{archive.name} cannot be unpacked: {error}.") from error
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
+import zlib
 from pathlib import Path
 
 from rendering import HEIGHT, WIDTH
@@ -94,3 +96,15 @@ def counting_videos(folder: Path) -> None:
     made(folder / "twice.png", *five, "-f", "apng", "-plays", "2")
     made(folder / "endless.webp", *five, "-c:v", "libwebp_anim", "-lossless", "1", "-loop", "0")
     made(folder / "still.webp", "-f", "lavfi", "-i", "color=red:size=160x90", "-frames:v", "1", "-c:v", "libwebp")
+
+
+def grey_png(level: int, size: int) -> bytes:
+    """A square PNG picture of one grey, opaque, RGBA, of `size` px."""
+
+    def part(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = (b"\0" + bytes([level, level, level, 255]) * size) * size
+    header = struct.pack(">IIBBBBB", size, size, 8, 6, 0, 0, 0)
+    begin = b"\x89PNG\r\n\x1a\n" + part(b"IHDR", header)
+    return begin + part(b"IDAT", zlib.compress(rows)) + part(b"IEND", b"")

@@ -252,3 +252,15 @@ def test_constant_frame_rate_is_refused_where_times_are_rounded(renders: Callabl
     with pytest.raises(RuntimeError, match="Cfr: format webm") as caught:
         render.assemble([], ChunkS3Uris=None, Cfr=True)
     assert type(caught.value).__name__ == "InvalidConfigError"
+
+
+def test_a_webm_that_does_not_tell_of_its_alpha_is_not_published(
+    renders: Callable[[str], Render], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pictures would be those of the chunks, and players would show them opaque."""
+    render = renders("webm")
+    monkeypatch.setattr("lambda_handler.encode.ALPHA_MODE", "comment=none")
+    with pytest.raises(RuntimeError, match="does not say that it has alpha") as caught:
+        render.assemble([], ChunkS3Uris=None, OutputS3Uri=f"{render.folder}/other.webm")
+    assert type(caught.value).__name__ == "OUTPUT_INVALID"
+    assert not local_path(f"{render.folder}/other.webm").exists()

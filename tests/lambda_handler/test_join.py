@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rendering import alpha_pixels, described
+from synthetic_media import grey_png
 
 from lambda_handler import encode, toolchain
 from lambda_handler.events import FRAME_RATES, parse_config
@@ -17,7 +16,6 @@ from lambda_handler.formats import FASTEST_GIF
 from lambda_handler.join import finish, join
 from lambda_handler.manifest import Manifest
 from lambda_handler.media import VideoStream, video_stream
-from lambda_handler.png_sequence import SIGNATURE
 
 SIZE = 16
 # Odd lengths: rounded to 1/1000 s, as WebM has them, they would put later frames elsewhere.
@@ -30,17 +28,6 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "gif": {"format": "gif"},
 }
 EVERY = [(name, rate) for name in CONFIGS for rate in FRAME_RATES if name != "gif" or Fraction(rate) <= FASTEST_GIF]
-
-
-def _picture(index: int) -> bytes:
-    """A PNG picture of grey of level 12 times `index`, opaque."""
-
-    def part(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    row = b"\0" + bytes([12 * index, 12 * index, 12 * index, 255]) * SIZE
-    header = struct.pack(">IIBBBBB", SIZE, SIZE, 8, 6, 0, 0, 0)
-    return SIGNATURE + part(b"IHDR", header) + part(b"IDAT", zlib.compress(row * SIZE)) + part(b"IEND", b"")
 
 
 def _made(name: str, rate: str, folder: Path) -> Path:
@@ -56,7 +43,7 @@ def _made(name: str, rate: str, folder: Path) -> Path:
             toolchain.ffmpeg(), manifest.encoder, jpeg=False, frames=end - start, fps=manifest.rate, output=parts[-1]
         )
         with encode.encoding(command) as encoder:
-            encoder.write(b"".join(_picture(index) for index in range(start, end)))
+            encoder.write(b"".join(grey_png(12 * index, SIZE) for index in range(start, end)))
         assert _stream(parts[-1]).keeps_rate(manifest.rate)
     joined = folder / f"joined{output.chunk_suffix}"
     join(parts, joined, manifest)
