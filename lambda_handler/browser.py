@@ -6,17 +6,27 @@ raster tiles as large as the viewport is the cheapest way to draw without a GPU;
 
 from __future__ import annotations
 
+import atexit
 import os
+import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from playwright.sync_api import Browser, Playwright, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from lambda_handler.errors import ChromeUnavailable
+from lambda_handler.memory import is_scarce
 from lambda_handler.toolchain import Chromium, driver_node
 
 LAUNCH_TIMEOUT_MS = 120_000
+# A browser grows with what it has drawn; a new one costs about a second.
+MOST_RENDERS = 40
+WARM_MEMORY = 0.5
+
+_Wanted = tuple[Chromium, tuple[str, ...], int]
 
 
 # A WebGPU canvas cannot be composited on the CPU; with these everything is drawn by SwiftShader, for twice the price.
@@ -89,14 +99,93 @@ def arguments(width: int, height: int, scale: int = 1, *, webgpu: bool = False) 
 
 @contextmanager
 def launched(chromium: Chromium, width: int, height: int, scale: int = 1, *, webgpu: bool = False) -> Iterator[Browser]:
-    """A running browser, closed at the end. Raises ChromeUnavailable when it does not start."""
-    os.environ["PLAYWRIGHT_NODEJS_PATH"] = str(driver_node())
-    with sync_playwright() as playwright:
-        browser = _launch(playwright, chromium, arguments(width, height, scale, webgpu=webgpu))
+    """A running browser, closed or kept at the end. Raises ChromeUnavailable when it does not start.
+
+    After `keep_warm`, a browser that served without any doubt is given again to the next render that wants the same.
+    """
+    wanted = (chromium, arguments(width, height, scale, webgpu=webgpu), threading.get_ident())
+    running = _taken(wanted) or _Running(wanted)
+    try:
+        yield running.browser
+    except BaseException:
+        running.close()
+        raise
+    running.renders += 1
+    if _warm.wanted and not running.is_doubtful():
+        _warm.browser = running
+    else:
+        running.close()
+
+
+def keep_warm() -> None:
+    """From now on browsers outlive their render: for processes that do nothing but render.
+
+    (While one runs, Playwright holds its thread's event loop.)
+    """
+    if not _warm.wanted:
+        _warm.wanted = True
+        atexit.register(drop_warm)
+
+
+def drop_warm() -> None:
+    """Closes the browser that is kept, if there is one."""
+    kept, _warm.browser = _warm.browser, None
+    if kept:
+        kept.close()
+
+
+class _Running:
+    """A browser with the driver that started it; `wanted` is all that makes it the one to have."""
+
+    def __init__(self, wanted: _Wanted) -> None:
+        os.environ["PLAYWRIGHT_NODEJS_PATH"] = str(driver_node())
+        # The driver does not start where nobody says whose home it is: no HOME, and a user without an entry.
+        os.environ.setdefault("HOME", tempfile.gettempdir())
+        self.wanted = wanted
+        self.renders = 0
+        self._playwright = sync_playwright().start()
         try:
-            yield browser
-        finally:
-            browser.close()
+            self.browser = _launch(self._playwright, wanted[0], wanted[1])
+        except BaseException:
+            self._playwright.stop()
+            raise
+
+    def is_doubtful(self) -> bool:
+        """Whether something of an earlier render may show in the next one, or stop it."""
+        return self.renders >= MOST_RENDERS or bool(self.browser.contexts) or is_scarce(WARM_MEMORY)
+
+    def answers(self) -> bool:
+        """Whether it is alive; Playwright only hears that one has died while it is spoken to."""
+        try:
+            session = self.browser.new_browser_cdp_session()
+            session.send("Browser.getVersion")
+            session.detach()
+        except PlaywrightError:
+            return False
+        return True
+
+    def close(self) -> None:
+        with suppress(PlaywrightError):  # it may be gone already
+            self.browser.close()
+        self._playwright.stop()
+
+
+@dataclass
+class _Warm:
+    wanted: bool = False
+    browser: _Running | None = None
+
+
+_warm = _Warm()
+
+
+def _taken(wanted: _Wanted) -> _Running | None:
+    kept = _warm.browser
+    if kept and (kept.wanted != wanted or kept.is_doubtful() or not kept.answers()):
+        drop_warm()
+        return None
+    _warm.browser = None
+    return kept
 
 
 def _launch(playwright: Playwright, chromium: Chromium, with_arguments: tuple[str, ...]) -> Browser:
@@ -107,7 +196,7 @@ def _launch(playwright: Playwright, chromium: Chromium, with_arguments: tuple[st
             # Nothing of the caller's environment reaches the page's process: a render has no secrets to leak.
             env={
                 "PATH": os.environ.get("PATH", ""),
-                "HOME": os.environ.get("HOME", "/tmp"),  # noqa: S108
+                "HOME": os.environ["HOME"],
                 "TZ": "UTC",
                 "LANG": "C.UTF-8",
                 **dict(chromium.environment),

@@ -9,14 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lambda_handler import capture, encode, png_sequence, storage, toolchain
-from lambda_handler.browser import launched
+from lambda_handler.browser import arguments, launched
 from lambda_handler.errors import BrowserMismatch, ChunkInvalid, EncoderInterrupted, FfmpegMismatch
 from lambda_handler.events import RenderChunkEvent, RenderChunkResult
 from lambda_handler.grid import FrameRange
 from lambda_handler.manifest import Manifest, load_checked
 from lambda_handler.media import video_stream
 from lambda_handler.page.session import opened
-from lambda_handler.plan import tools
 from lambda_handler.progress import Heartbeat
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.site import INIT_SCRIPT, materialise
@@ -59,18 +58,19 @@ def render_chunk(event: RenderChunkEvent, check_deadline: Callable[[int, int], N
 
 def check_tools(manifest: Manifest) -> None:
     """Raises FfmpegMismatch, BrowserMismatch when this worker would draw or encode otherwise than the plan says."""
-    mine = tools(manifest.capture)
-    if mine.ffmpeg != manifest.tools.ffmpeg:
+    ffmpeg, chromium = toolchain.ffmpeg(), toolchain.chromium()
+    if ffmpeg.identity != manifest.tools.ffmpeg:
         raise FfmpegMismatch(
-            f"This worker's ffmpeg is {mine.ffmpeg_version} ({mine.ffmpeg[:12]}…), the plan was made for "
+            f"This worker's ffmpeg is {ffmpeg.version} ({ffmpeg.identity[:12]}…), the plan was made for "
             f"{manifest.tools.ffmpeg_version} ({manifest.tools.ffmpeg[:12]}…)."
         )
-    if (mine.chromium, mine.chromium_arguments) != (
+    taken = manifest.capture
+    if (chromium.identity, arguments(taken.width, taken.height, taken.scale, webgpu=taken.webgpu)) != (
         manifest.tools.chromium,
         manifest.tools.chromium_arguments,
     ):
         raise BrowserMismatch(
-            f"This worker's Chromium ({mine.chromium[:12]}…), or its arguments, are not those of the plan "
+            f"This worker's Chromium ({chromium.identity[:12]}…), or its arguments, are not those of the plan "
             f"({manifest.tools.chromium[:12]}…)."
         )
 

@@ -43,7 +43,8 @@ RenderError
 │   └── OutputInvalid                  OUTPUT_INVALID
 ├── Stopped                        somebody, or a limit, stopped the work
 │   ├── RenderCancelled                RENDER_CANCELLED
-│   └── ChunkDeadline                  CHUNK_DEADLINE
+│   ├── ChunkDeadline                  CHUNK_DEADLINE
+│   └── ChunkMemory                    CHUNK_MEMORY
 ├── Transient                      the same work may succeed when tried again
 │   ├── BrowserFailed                  BROWSER_FAILED
 │   ├── EncoderInterrupted             ENCODER_INTERRUPTED
@@ -402,6 +403,13 @@ class ChunkDeadline(Stopped):
 
     code = "CHUNK_DEADLINE"
     advice = "Use smaller chunks (chunkSize), or raise the function's timeout."
+
+
+class ChunkMemory(Stopped):
+    """The worker would have been killed for its memory."""
+
+    code = "CHUNK_MEMORY"
+    advice = "Raise the function's memory (LambdaMemoryMb), or render a smaller picture."
 
 
 class Transient(RenderError):

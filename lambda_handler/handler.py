@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from lambda_handler import usage
+from lambda_handler import memory, usage
 from lambda_handler.assemble import assemble
+from lambda_handler.browser import keep_warm
 from lambda_handler.chunk import render_chunk
 from lambda_handler.errors import ChunkDeadline, RenderError, StorageFull
 from lambda_handler.events import AssembleEvent, PlanEvent, RenderChunkEvent, parse, to_wire
 from lambda_handler.plan import plan
+from lambda_handler.scratch import tidy
 
 # What a worker needs to stop by itself before it is killed.
 DEADLINE_MARGIN_MS = 20_000
+MEMORY_LOOK_SECONDS = 1.0
+
+IN_LAMBDA = "AWS_LAMBDA_RUNTIME_API" in os.environ
+if IN_LAMBDA:
+    # An environment has one invocation at a time and does nothing else.
+    keep_warm()
 
 Asked = PlanEvent | RenderChunkEvent | AssembleEvent
 
@@ -37,7 +46,10 @@ def handler(event: Mapping[str, Any], context: Context | None = None) -> dict[st
     """
     started = time.monotonic()
     try:
-        result = _recorded(parse(event), context, started)
+        asked = parse(event)
+        if IN_LAMBDA:
+            tidy()
+        result = _recorded(asked, context, started)
     except RenderError as error:
         _log("handler_error", event, started, code=error.code, message=error.summary)
         raise on_the_wire(error) from error
@@ -80,14 +92,28 @@ def _dispatch(asked: Asked, context: Context | None) -> dict[str, Any]:
         case PlanEvent():
             return to_wire(plan(asked))
         case RenderChunkEvent():
-            return to_wire(render_chunk(asked, lambda done, total: _check_deadline(context, done, total)))
+            return to_wire(render_chunk(asked, _Limits(context)))
         case AssembleEvent():
             return to_wire(assemble(asked))
 
 
-def _check_deadline(context: Context | None, done: int, total: int) -> None:
-    if done < total and context is not None and context.get_remaining_time_in_millis() < DEADLINE_MARGIN_MS:
-        raise ChunkDeadline(f"{done} of {total} frames were done {DEADLINE_MARGIN_MS // 1000} s before the time limit.")
+class _Limits:
+    """Stops a chunk between two frames, before the platform kills it for its time or its memory."""
+
+    def __init__(self, context: Context | None) -> None:
+        self._context = context
+        self._looked = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._context is None or done >= total:
+            return
+        if self._context.get_remaining_time_in_millis() < DEADLINE_MARGIN_MS:
+            raise ChunkDeadline(
+                f"{done} of {total} frames were done {DEADLINE_MARGIN_MS // 1000} s before the time limit."
+            )
+        if time.monotonic() - self._looked > MEMORY_LOOK_SECONDS:
+            self._looked = time.monotonic()
+            memory.check(done, total)
 
 
 def _log(kind: str, event: Mapping[str, Any], started: float, **told: Any) -> None:

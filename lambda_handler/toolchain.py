@@ -1,15 +1,16 @@
 """The pinned tools a worker draws and encodes with: Chromium, ffmpeg, the page runtime.
 
-Each is pinned by exact version and sha256, found in an installed package, and unpacked once per machine.
+Each is pinned by exact version and sha256, found in an installed package (in a checkout) or packed beside the code
+(in a built artifact), and unpacked once per machine.
 Chromium has its own shared libraries and its own fonts, and reads no font of the machine's: so a bare Debian,
 a laptop and a Lambda draw the same pixels.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
-import json
 import os
 import platform
 import re
@@ -26,11 +27,16 @@ import brotli
 import imageio_ffmpeg
 import playwright
 
-from lambda_handler import browser_fonts
+from lambda_handler import browser_fonts, packed
 from lambda_handler.archive import extract
-from lambda_handler.errors import ChromeUnavailable, FfmpegUnavailable, RuntimeUnavailable
+from lambda_handler.errors import ChromeUnavailable, FfmpegUnavailable, MachineError, RuntimeUnavailable
+from lambda_handler.packed import PackDamaged, Packed
+from lambda_handler.unpack import unpacked_once
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+CHROME_SOURCE_VARIABLE = "HYPERFRAMES_LAMBDA_CHROME_SOURCE"
+CHROME_SOURCE = "sparticuz"
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 RUNTIME_VERSION = "0.8.64"
 RUNTIME_SHA256 = "98dccac27469c888b3ee27c1a51d5f568bd0d01f295c6e675397a1ff59bbc3e2"
@@ -75,8 +81,30 @@ class PageRuntime:
 
 
 def node_modules() -> Path:
-    """The folder `npm ci` filled: page runtime, page libraries, fonts, the Chromium pack."""
-    return Path(os.environ.get("HYPERFRAMES_NODE_MODULES", CHECKOUT / "node_modules"))
+    """The folder of page runtime, page libraries and fonts; in a checkout `npm ci` filled it.
+
+    Raises RuntimeUnavailable when an artifact's is damaged.
+    """
+    chosen = os.environ.get("HYPERFRAMES_NODE_MODULES")
+    if chosen or artifact() is None:
+        return Path(chosen or CHECKOUT / "node_modules")
+    return _unpacked("node_modules", RuntimeUnavailable)
+
+
+@cache
+def artifact() -> Packed | None:
+    """What this worker's artifact has packed; None in a checkout."""
+    return packed.read(CHECKOUT / packed.FOLDER)
+
+
+@cache
+def _unpacked(tool: str, damaged: type[MachineError]) -> Path:
+    built = artifact()
+    assert built is not None  # noqa: S101 - only an artifact has packs
+    try:
+        return built.unpacked(tool, tools_folder())
+    except PackDamaged as error:
+        raise damaged(str(error), resolution="Build the artifact again (make artifact) and deploy it.") from error
 
 
 def tools_folder() -> Path:
@@ -84,7 +112,7 @@ def tools_folder() -> Path:
     chosen = os.environ.get("HYPERFRAMES_TOOLS")
     if chosen:
         return Path(chosen)
-    if os.access(CHECKOUT, os.W_OK):
+    if artifact() is None and os.access(CHECKOUT, os.W_OK):
         return CHECKOUT / ".tools"
     return Path(tempfile.gettempdir()) / "hyperframes-tools"
 
@@ -112,21 +140,41 @@ def chromium() -> Chromium:
             f"The pinned Chromium runs on Linux x86_64, and this is {platform.system()} {platform.machine()}.",
             resolution="Set CHROMIUM_PATH to a chromium headless shell for this machine.",
         )
-    folder = _unpacked_chromium()
-    environment = (("LD_LIBRARY_PATH", str(folder / "lib")), ("FONTCONFIG_FILE", str(folder / "fonts.conf")))
-    identity = f"{CHROMIUM_PACK_SHA256['chromium.br']}+{browser_fonts.FONTS_SHA256}"
+    built = artifact()
+    _check_source(built.chrome_source if built else CHROME_SOURCE)
+    folder = _unpacked("chromium", ChromeUnavailable) if built else _unpacked_chromium()
+    identity = (
+        built.chromium_identity if built else f"{CHROMIUM_PACK_SHA256['chromium.br']}+{browser_fonts.FONTS_SHA256}"
+    )
+    environment = (("LD_LIBRARY_PATH", str(folder / "lib")), ("FONTCONFIG_FILE", str(_font_configuration(folder))))
     return Chromium(folder / "chromium", identity, environment)
+
+
+def _check_source(built: str) -> None:
+    wanted = os.environ.get(CHROME_SOURCE_VARIABLE, built)
+    if wanted != built:
+        raise ChromeUnavailable(
+            f"The stack's ChromeSource ({CHROME_SOURCE_VARIABLE}) is {wanted!r}, and this artifact was built with "
+            f"{built!r}.",
+            resolution=f"Build it with make artifact CHROME_SOURCE={wanted}, or deploy with ChromeSource={built}.",
+        )
+
+
+def _font_configuration(folder: Path) -> Path:
+    """A fontconfig file that knows the browser's own fonts and no others; it has to name them by absolute paths."""
+    file = folder / "fonts.conf"
+    if not file.is_file():
+        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as written:
+            written.write(browser_fonts.configuration(folder / "fonts", folder / "fontconfig-cache"))
+        Path(written.name).replace(file)
+    return file
 
 
 def _unpacked_chromium() -> Path:
     digests = CHROMIUM_PACK_SHA256["chromium.br"][:8], browser_fonts.FONTS_SHA256[:8]
     folder = tools_folder() / "-".join(("chromium", CHROMIUM_PACK_VERSION, *digests))
-    if _is_whole(folder):
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="unpacking-") as scratch:
-        whole = Path(scratch) / "chromium"
-        whole.mkdir()
+
+    def fill(whole: Path) -> None:
         binary = whole / "chromium"
         binary.write_bytes(_unpack_member("chromium.br"))
         binary.chmod(0o755)
@@ -135,26 +183,13 @@ def _unpacked_chromium() -> Path:
             with tarfile.open(fileobj=io.BytesIO(_unpack_member(archive))) as tar:
                 extract(tar, tar.getmembers(), whole)
         browser_fonts.install(node_modules(), whole / "fonts")
-        fonts = browser_fonts.configuration(folder / "fonts", folder / "fontconfig-cache")
-        (whole / "fonts.conf").write_text(fonts)
-        sizes = {str(f.relative_to(whole)): f.stat().st_size for f in whole.rglob("*") if f.is_file()}
-        (whole / "whole.json").write_text(json.dumps(sizes))
-        shutil.rmtree(folder, ignore_errors=True)
-        try:
-            whole.rename(folder)
-        except OSError as error:
-            # Another process finished first: its folder is as good as ours.
-            if not _is_whole(folder):
-                raise ChromeUnavailable(f"Chromium could not be unpacked to {folder}: {error}.") from error
-    return folder
 
-
-def _is_whole(folder: Path) -> bool:
     try:
-        sizes: dict[str, int] = json.loads((folder / "whole.json").read_text())
-        return all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError):
-        return False
+        return unpacked_once(folder, fill)
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
+        raise ChromeUnavailable(f"Chromium could not be unpacked to {folder}: {error}.") from error
 
 
 def _unpack_member(name: str) -> bytes:
@@ -179,6 +214,8 @@ def driver_node() -> Path:
     (Its own needs libatomic.so.1, which a bare Debian lacks.) Raises ChromeUnavailable when neither runs.
     """
     bundled = Path(playwright.__file__).parent / "driver" / "node"
+    if artifact():
+        bundled = _unpacked("node", ChromeUnavailable) / "node"
     for node in (os.environ.get("PLAYWRIGHT_NODEJS_PATH"), bundled, shutil.which("node")):
         with suppress(OSError, subprocess.CalledProcessError):
             if node and subprocess.run([node, "--version"], capture_output=True, check=True).stdout:
@@ -197,7 +234,7 @@ def ffmpeg() -> Ffmpeg:
     """
     override = os.environ.get("FFMPEG_PATH")
     try:
-        path = Path(override or imageio_ffmpeg.get_ffmpeg_exe())
+        path = Path(override or _bundled_ffmpeg())
         identity = sha256_of(path)
         answer = subprocess.run([path, "-version"], capture_output=True, text=True, check=True).stdout
     except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
@@ -209,6 +246,12 @@ def ffmpeg() -> Ffmpeg:
     if version is None:
         raise FfmpegUnavailable(f"{path} -version answered {answer[:80]!r}.")
     return Ffmpeg(path, identity, version.group(1))
+
+
+def _bundled_ffmpeg() -> Path:
+    if artifact():
+        return _unpacked("ffmpeg", FfmpegUnavailable) / "ffmpeg"
+    return Path(imageio_ffmpeg.get_ffmpeg_exe())
 
 
 @cache
@@ -233,3 +276,12 @@ def _pinned_script(name: str, pinned: str) -> Path:
             f"{script} has sha256 {found}, and {pinned} is pinned (@hyperframes/core {RUNTIME_VERSION})."
         )
     return script
+
+
+def unpack_all() -> None:
+    """Makes every tool ready; an image does this once, when it is built."""
+    print(chromium().executable, driver_node(), ffmpeg().executable, page_runtime().script, sep="\n")
+
+
+if __name__ == "__main__":
+    unpack_all()

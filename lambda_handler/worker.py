@@ -15,6 +15,7 @@ import threading
 from queue import SimpleQueue
 from types import FrameType
 
+from lambda_handler.browser import keep_warm
 from lambda_handler.handler import handler
 
 
@@ -24,6 +25,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     signal.signal(signal.SIGTERM, _leave)
+    keep_warm()
     events: SimpleQueue[str | None] = SimpleQueue()
     threading.Thread(target=_read, args=(events,), daemon=True).start()
     while (line := events.get()) is not None:

@@ -1,0 +1,57 @@
+"""How much memory a worker and all its processes use, and stopping before the platform kills it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from contextlib import suppress
+from pathlib import Path
+
+from lambda_handler.errors import ChunkMemory
+
+LIMIT_VARIABLE = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
+"""In MiB; Lambda sets it."""
+# The rest is for what is not counted, and for the frame being drawn: a 4K picture in flight is about 100 MiB.
+USABLE = 0.9
+
+_PRIVATE = re.compile(rb"^Pss_(?:Anon|Shmem):\s+(\d+) kB", re.MULTILINE)
+
+
+def used_bytes(pid: int) -> int:
+    """Memory that process `pid` and its descendants hold and that cannot be dropped: anonymous and shared pages.
+
+    Each shared page counts once; file pages (executables, what was read) do not, the kernel takes those back.
+    """
+    children: dict[int, list[int]] = defaultdict(list)
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it ended meanwhile
+            # The name, in parentheses, may hold spaces; the parent is the second word after it.
+            children[int(status.read_text().rpartition(")")[2].split()[1])].append(int(status.parent.name))
+    total, pending = 0, [pid]
+    while pending:
+        process = pending.pop()
+        pending += children[process]
+        with suppress(OSError):
+            told = Path(f"/proc/{process}/smaps_rollup").read_bytes()
+            total += 1024 * sum(map(int, _PRIVATE.findall(told)))
+    return total
+
+
+def limit_bytes() -> int | None:
+    """What the platform grants this worker; None where it sets no limit."""
+    told = os.environ.get(LIMIT_VARIABLE)
+    return int(told) * 1024**2 if told else None
+
+
+def is_scarce(share: float = USABLE) -> bool:
+    """Whether more than `share` of the granted memory is in use."""
+    limit = limit_bytes()
+    return limit is not None and used_bytes(os.getpid()) > share * limit
+
+
+def check(done: int, total: int) -> None:
+    """Raises ChunkMemory when the worker is about to be killed for its memory, `done` of `total` frames done."""
+    if is_scarce():
+        limit = (limit_bytes() or 0) // 1024**2
+        raise ChunkMemory(f"{done} of {total} frames were done when {USABLE:.0%} of {limit} MiB of memory were in use.")

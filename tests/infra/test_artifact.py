@@ -1,0 +1,134 @@
+"""The artifact: what is in it, that it is the same each time, and that too much of it is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from infra.artifact import CONTENTS, Row, TooLarge, check_size, loadable, page_files, table, write_pack
+from infra.wheels import closure
+from lambda_handler.compile.font_faces import faces, font_package, font_packages
+from lambda_handler.compile.libraries import Bundle
+from lambda_handler.toolchain import CHECKOUT, driver_node, node_modules, sha256_of
+
+LOCK = (CHECKOUT / "requirements.lock").read_text()
+RULES = tomllib.loads(CONTENTS.read_text())
+LATIN_AND_KANA = frozenset({ord("A"), ord("é"), ord("Ж"), ord("カ")})
+
+
+@pytest.fixture(scope="module")
+def served() -> dict[str, Path]:
+    return dict(page_files(node_modules(), RULES["page"]))
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+def test_the_worker_gets_its_own_packages_and_no_orchestration(python: str) -> None:
+    """Out of the lock, each by hash; what another Python needs is left out."""
+    chosen = {
+        pin.name: pin for pin in closure((CHECKOUT / "requirements.lock").read_text(), RULES["python"]["roots"], python)
+    }
+    assert {"pydantic", "pydantic-core", "greenlet", "backports-zstd"} <= chosen.keys()
+    assert not {"prefect", "boto3", "moto", "pytest", "mypy"} & chosen.keys()
+    assert all(pin.hashes for pin in chosen.values())
+
+
+def test_a_root_that_the_lock_lacks_is_named() -> None:
+    with pytest.raises(ValueError, match="no-such-thing"):
+        closure(LOCK, ["no-such-thing"], "3.13")
+
+
+def test_every_bundled_font_is_in_the_artifact(served: dict[str, Path], tmp_path: Path) -> None:
+    """The rules made from the artifact's packages name the same files as those made from the checkout's."""
+    for name, file in served.items():
+        if name.startswith("@fontsource"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).symlink_to(file)
+    whole, mine = Bundle(node_modules()), Bundle(tmp_path)
+    asked_for = json.loads((CHECKOUT / "package.json").read_text())["dependencies"]
+    families = [name.partition("/")[2] for name in asked_for if name.startswith("@fontsource")]
+    assert font_packages(mine) == sorted(families)
+    for family in families:
+        package, kept = font_package(whole, family), font_package(mine, family)
+        assert package is not None
+        assert kept is not None
+        wanted = faces(package, family, LATIN_AND_KANA, italics=True)
+        got = faces(kept, family, LATIN_AND_KANA, italics=True)
+        assert got.css == wanted.css
+        assert all(file.is_file() for file in got.files.values())
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "@hyperframes/core/dist/hyperframe.runtime.iife.js",
+        "@hyperframes/core/dist/generated/audio-fx-runtime-inline.js",
+        "gsap/dist/gsap.min.js",
+        "gsap-3.12.5/dist/ScrollTrigger.min.js",
+        "three/build/three.module.js",
+        "three-0.160/examples/jsm/loaders/GLTFLoader.js",
+        "lottie-web/build/player/lottie.min.js",
+        "d3-array/dist/d3-array.js",
+        "maplibre-gl/dist/maplibre-gl.css",
+        "world-atlas/countries-110m.json",
+    ],
+)
+def test_what_pages_load_is_in_the_artifact(served: dict[str, Path], file: str) -> None:
+    assert file in served
+
+
+def test_what_no_page_is_served_is_left_out(served: dict[str, Path]) -> None:
+    """Maps, types, sources, documents, other font formats, and the browser, which is packed on its own."""
+    unwanted = (".map", ".ts", ".md", ".woff", ".ttf", ".br", ".scss")
+    assert [name for name in served if name.endswith(unwanted) and "LICENSE" not in name.upper()] == []
+    assert [name for name in served if name.startswith(("@sparticuz", "prefect"))] == []
+
+
+def test_a_pack_is_the_same_each_time(tmp_path: Path) -> None:
+    """Whatever the order, the times and the owners of its files are."""
+    for place in ("one", "other"):
+        for name in ("b", "a") if place == "one" else ("a", "b"):
+            (tmp_path / place).mkdir(exist_ok=True)
+            (tmp_path / place / name).write_text(name * 5000)
+        os.utime(tmp_path / place / "a", (len(place), len(place)))
+        files = {file.name: file for file in sorted((tmp_path / place).iterdir(), reverse=place == "one")}
+        write_pack(files, tmp_path / f"{place}.tar.zst", 3, far=True)
+    assert sha256_of(tmp_path / "one.tar.zst") == sha256_of(tmp_path / "other.tar.zst")
+
+
+def test_an_executable_runs_without_what_is_never_loaded(tmp_path: Path) -> None:
+    """Node answers as before, and is smaller."""
+    original = Path(shutil.which("node") or driver_node())
+    slim = tmp_path / "node"
+    slim.write_bytes(loadable(original.resolve().read_bytes()))
+    slim.chmod(0o755)
+    script = "console.log(process.version, [3, 1, 2].sort().join(), new Intl.NumberFormat('de').format(1234.5))"
+    told = [subprocess.run([node, "-e", script], capture_output=True, check=True).stdout for node in (original, slim)]
+    assert told[0] == told[1]
+    assert slim.stat().st_size < original.stat().st_size
+
+
+def test_too_much_is_refused_with_its_size() -> None:
+    rows = [Row("chromium", 200 * 1024**2, 100 * 1024**2), Row("others", 49 * 1024**2, 10 * 1024**2)]
+    with pytest.raises(TooLarge, match=r"249\.0 MiB unzipped, and 248 MiB"):
+        check_size(rows, {"unzipped_mib": 248, "zipped_mib": 160})
+    with pytest.raises(TooLarge, match=r"110\.0 MiB zipped, and 100 MiB"):
+        check_size(rows, {"unzipped_mib": 250, "zipped_mib": 100})
+    check_size(rows, {"unzipped_mib": 249, "zipped_mib": 110})
+    assert "chromium" in table(rows)
+
+
+def test_what_the_image_copies_is_what_the_build_makes() -> None:
+    """The image's own build cannot run everywhere; its sources are where it looks for them."""
+    lines = (CHECKOUT / "infra" / "Dockerfile").read_text().splitlines()
+    copied = [line.split()[1] for line in lines if line.startswith("COPY")]
+    assert copied == ["build/function/"]
+    handler = next(line for line in lines if line.startswith("CMD"))
+    assert '"lambda_handler.handler.handler"' in handler
+    ignored = (CHECKOUT / "infra" / "Dockerfile.dockerignore").read_text().split()
+    assert ignored == ["*", "!build/function"]
