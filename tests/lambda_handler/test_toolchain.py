@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,18 +13,23 @@ import pytest
 from lambda_handler import toolchain
 from lambda_handler.errors import ChromeUnavailable, FfmpegUnavailable, RuntimeUnavailable
 
+RUNTIME = "hyperframe.runtime.iife.js"
+EFFECTS = "generated/audio-fx-runtime-inline.js"
+
 
 @pytest.fixture(autouse=True)
 def forgetting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Tools are looked up anew in each test, and again afterwards."""
-    found = (toolchain.chromium, toolchain.ffmpeg, toolchain.page_runtime)
     for variable in ("CHROMIUM_PATH", "FFMPEG_PATH"):
         monkeypatch.delenv(variable, raising=False)
-    for tool in found:
-        tool.cache_clear()
+    _forget()
     yield
     monkeypatch.undo()
-    for tool in found:
+    _forget()
+
+
+def _forget() -> None:
+    for tool in (toolchain.chromium, toolchain.ffmpeg, toolchain.page_runtime, toolchain.audio_effects):
         tool.cache_clear()
 
 
@@ -32,10 +37,12 @@ def forgetting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A node_modules with links to the real Chromium pack and page runtime, and an empty folder for tools."""
     real, mine = toolchain.node_modules(), tmp_path / "node_modules"
-    for folder in ("@sparticuz/chromium/bin", "@hyperframes/core/dist"):
-        (mine / folder).mkdir(parents=True)
-        for file in (real / folder).glob("*.br" if "bin" in folder else "hyperframe.runtime.iife.js"):
-            (mine / folder / file.name).symlink_to(file)
+    core = "@hyperframes/core/dist"
+    for folder, wanted in (("@sparticuz/chromium/bin", "*.br"), (core, RUNTIME), (core, EFFECTS)):
+        for file in (real / folder).glob(wanted):
+            link = mine / file.relative_to(real)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(file)
     (mine / "@fontsource").symlink_to(real / "@fontsource")
     monkeypatch.setenv("HYPERFRAMES_NODE_MODULES", str(mine))
     monkeypatch.setenv("HYPERFRAMES_TOOLS", str(tmp_path / "tools"))
@@ -104,17 +111,24 @@ def test_another_chromium_may_be_chosen(tmp_path: Path, monkeypatch: pytest.Monk
     assert toolchain.chromium().identity == toolchain.sha256_of(chosen)
 
 
-def test_a_damaged_page_runtime_is_refused(packages: Path) -> None:
-    """It decides what every composition looks like."""
-    script = packages / "@hyperframes/core/dist/hyperframe.runtime.iife.js"
-    assert toolchain.page_runtime().identity == toolchain.RUNTIME_SHA256
+@pytest.mark.parametrize(
+    ("name", "found", "pinned"),
+    [
+        (RUNTIME, toolchain.page_runtime, toolchain.RUNTIME_SHA256),
+        (EFFECTS, toolchain.audio_effects, toolchain.AUDIO_EFFECTS_SHA256),
+    ],
+)
+def test_a_damaged_page_runtime_is_refused(packages: Path, name: str, found: Callable[[], object], pinned: str) -> None:
+    """It, and the effects that come with it, decide what every composition looks and sounds like."""
+    script = packages / "@hyperframes/core/dist" / name
+    assert found()
     _damage(script)
-    toolchain.page_runtime.cache_clear()
-    with pytest.raises(RuntimeUnavailable, match=toolchain.RUNTIME_SHA256):
-        toolchain.page_runtime()
+    _forget()
+    with pytest.raises(RuntimeUnavailable, match=pinned):
+        found()
     script.unlink()
     with pytest.raises(RuntimeUnavailable, match="not installed"):
-        toolchain.page_runtime()
+        found()
 
 
 def test_the_pinned_ffmpeg_is_the_one_that_is_found() -> None:
