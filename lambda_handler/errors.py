@@ -402,7 +402,7 @@ class ChunkDeadline(Stopped):
     """The chunk would not have finished before its time limit."""
 
     code = "CHUNK_DEADLINE"
-    advice = "Use smaller chunks (chunkSize), or raise the function's timeout."
+    advice = "Use more and smaller chunks (maxParallelChunks, chunkSize), or raise the function's timeout."
 
 
 class ChunkMemory(Stopped):
