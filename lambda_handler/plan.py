@@ -179,7 +179,7 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
             strict=strict,
             folder=scratch,
         )
-        refused = tuple(f"The page asked for {url}, which it was refused." for url in composition.problems.refused)
+        told = composition.problems.warnings()
     # Media that the page itself did not ask for: the videos' go to the chunks that show them, sounds nowhere.
     unasked = {*sources, *tables} - composition.asked_for
     shown = unasked & {path for clip in videos for path in (clip.source, clip.table)}
@@ -202,7 +202,7 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         artifacts=publish(site, folder.artifacts, shown),
         videos=videos,
         audio=publish_one(f"audio{sound.file.suffix}", sound.file, folder.artifacts, "sound") if sound.file else None,
-        warnings=(*page.warnings, *silent, *refused, *unheard, *sound.warnings),
+        warnings=(*page.warnings, *silent, *told, *unheard, *sound.warnings),
         measured_ms_per_frame=round(milliseconds, 1),
     )
 

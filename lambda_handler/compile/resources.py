@@ -223,6 +223,10 @@ class Resources:
             return served
         self._placed[served, kind] = served
         self.files.setdefault(served, file.path)
+        if kind is Kind.STYLE:
+            # Leaflet finds its markers by the place of its style sheet.
+            for image in sorted((file.path.parent / "images").glob("*.png")):
+                self.files.setdefault(f"{served.rpartition('/')[0]}/images/{image.name}", image)
         if kind in {Kind.STYLE, Kind.MODULE}:
             text = file.path.read_text(encoding="utf-8")
             address = urljoin(PAGE, served)

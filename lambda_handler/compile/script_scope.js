@@ -21,12 +21,14 @@
     typeof value === "function" && value.prototype === undefined && Object.keys(value).length === 0
       ? value.bind(owner)
       : value;
+  // A document has methods only, and some of them may be page scripts' own.
+  const method = (value, owner) => (typeof value === "function" ? value.bind(owner) : value);
 
   // A proxy that answers `special` names itself and passes everything else on, with the right `this`.
-  const facade = (target, special, assign) =>
+  const facade = (target, special, assign, own = bound) =>
     new Proxy(target, {
       get: (owner, name) =>
-        Object.hasOwn(special, name) ? special[name]() : bound(Reflect.get(owner, name, owner), owner),
+        Object.hasOwn(special, name) ? special[name]() : own(Reflect.get(owner, name, owner), owner),
       set: (owner, name, value) =>
         assign?.(name, value) ? true : Reflect.set(owner, name, value, owner),
     });
@@ -80,13 +82,18 @@
       (host().id === `${id}` ? host() : null);
 
     const listed = (nodes) => Object.defineProperty(nodes, "item", { value: (index) => nodes[index] ?? null });
-    const scopedDocument = facade(real, {
-      querySelector: () => query,
-      querySelectorAll: () => (selector) => listed(queryAll(selector)),
-      getElementById: () => byId,
-      getElementsByClassName: () => (names) => host().getElementsByClassName(names),
-      defaultView: () => scopedWindow,
-    });
+    const scopedDocument = facade(
+      real,
+      {
+        querySelector: () => query,
+        querySelectorAll: () => (selector) => listed(queryAll(selector)),
+        getElementById: () => byId,
+        getElementsByClassName: () => (names) => host().getElementsByClassName(names),
+        defaultView: () => scopedWindow,
+      },
+      undefined,
+      method,
+    );
 
     // GSAP looks strings up in the whole page, so it gets elements instead.
     const targets = (value) => {

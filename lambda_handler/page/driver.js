@@ -53,6 +53,49 @@
     return faces.filter((face) => face.status === "error").map((face) => `${face.family} ${face.weight} ${face.style}`);
   }
 
+  // What was registered for readiness, for the message about a runtime that is not ready.
+  const registered = () =>
+    ["__hfLottie", "__hfMapbox", "__hfLeaflet", "__hfGoogleMaps", "__hfMaplibre", "__hfD3"]
+      .filter((name) => window[name]?.length)
+      .join(", ");
+
+  // What the page has asked for and not got yet: it is not ready before it could draw that. Only while it loads.
+  const asked = new Set();
+  const { fetch: nativeFetch } = window;
+  window.fetch = function (...parts) {
+    const answer = nativeFetch.apply(this, parts);
+    const request = { url: String(parts[0]?.url ?? parts[0]) };
+    asked.add(request);
+    answer
+      .then((response) => response.clone().arrayBuffer())
+      .catch(() => undefined)
+      .finally(() => asked.delete(request));
+    return answer;
+  };
+  const { open, send } = XMLHttpRequest.prototype;
+  const urls = new WeakMap();
+  XMLHttpRequest.prototype.open = function (...parts) {
+    urls.set(this, String(parts[1]));
+    return open.apply(this, parts);
+  };
+  XMLHttpRequest.prototype.send = function (...parts) {
+    const request = { url: urls.get(this) };
+    asked.add(request);
+    this.addEventListener("loadend", () => asked.delete(request));
+    return send.apply(this, parts);
+  };
+
+  let tailwind = null;
+  function tailwindIsReady() {
+    const promised = window.__tailwindReady;
+    if (typeof promised?.then !== "function") return promised !== false;
+    if (tailwind?.promised !== promised) {
+      const mine = (tailwind = { promised, done: false });
+      promised.then(() => (mine.done = true), () => (mine.done = true));
+    }
+    return tailwind.done;
+  }
+
   async function decodeImages() {
     const images = Array.from(document.images).filter((image) => image.getAttribute("src"));
     await Promise.all(images.map((image) => image.decode().catch(() => undefined)));
@@ -64,6 +107,9 @@
     for (const animation of window.lottie?.getRegisteredAnimations?.() ?? [])
       if (animation.isLoaded) animation.goToAndStop(0, true);
   }
+
+  // Shader transitions keep canvases of their own for it, and draw them when they are told to.
+  const drawsElements = () => document.querySelector('canvas[layoutsubtree]:not([style*="z-index: -9998"])') !== null;
 
   function frameDepth(page) {
     const inside = (frame) => {
@@ -90,6 +136,13 @@
     return Array.from(starts).sort((a, b) => a - b);
   }
 
+  // The page's own promises about a moment. In real time: no clock of the page moves meanwhile.
+  async function promisesKept(seconds, limit) {
+    const kept = Promise.resolve(window.__hfWaitForSeekCompletion?.()).then(() => true);
+    if (!(await Promise.race([kept, clock.pause(limit * 1000).then(() => false)])))
+      throw new Error(`what hf-seek listeners promised (waitUntil) about ${seconds} s was not kept within ${limit} s`);
+  }
+
   window.__hfDriver = {
     // What the page still waits for; an empty list means ready. `untimed`: ids known to register no timeline.
     async waitingFor({ untimed = [], polls = false, any = false } = {}) {
@@ -97,16 +150,16 @@
       window.__hfFlushSync?.();
       const reasons = [];
       if (document.readyState === "loading") reasons.push({ gate: "document" });
-      if (!window.__playerReady || !window.__renderReady || !window.__player) reasons.push({ gate: "runtime" });
+      if (!window.__playerReady || !window.__renderReady || !window.__player) reasons.push({ gate: "runtime", what: registered() });
       for (const id of missingTimelines()) if (!untimed.includes(id)) reasons.push({ gate: "timeline", what: id });
       for (const src of loadingImages()) reasons.push({ gate: "image", what: src });
-      if (window.__tailwindReady === false) reasons.push({ gate: "tailwind" });
+      for (const { url } of asked) reasons.push({ gate: "answer", what: url });
+      if (!tailwindIsReady()) reasons.push({ gate: "tailwind" });
       return reasons;
     },
 
     // Called once, when nothing is waited for any more. Returns the fonts that could not be loaded.
     async settleAtStart() {
-      await window.__tailwindReady;
       const failedFonts = await loadFonts();
       await decodeImages();
       // A jump of a chunk's length is no lag to smooth over.
@@ -138,8 +191,8 @@
 
     // Shows the frame at `seconds`; resolves when the page's own promises about it are kept. `frames`: the pictures
     // of the videos that change, by render id; they come first, so that scripts that draw videos draw these. True means
-    // that the page wants one paint more, between `prepareComposite` and `resolveComposite`.
-    async seek(seconds, frames = {}) {
+    // that the page draws elements into canvases, for which it has to be painted: between `beforePaint` and `afterPaint`.
+    async seek(seconds, frames, limit) {
       await window.__hfMedia.show(frames);
       await window.__hfAnimated.show(seconds);
       await clock.seekTo(seconds * 1000);
@@ -149,15 +202,21 @@
       // The runtime does not say the same moment twice, not even when the videos are others by now.
       if (!seekHeard && Object.keys(frames).length) window.__hfReseekGpu?.(seconds);
       clock.animationFrame();
-      await window.__hfWaitForSeekCompletion?.();
+      await promisesKept(seconds, limit);
       if (loadingImages().length) await decodeImages();
       if (document.fonts.status === "loading") await document.fonts.ready;
-      return Boolean(window.__hf_page_composite_pending);
+      return Boolean(window.__hf_page_composite_pending) || drawsElements();
     },
 
-    prepareComposite: () => window.__hf_page_composite_prepare?.(),
+    beforePaint: () => window.__hf_page_composite_prepare?.(),
 
-    resolveComposite: () => void window.__hf_page_composite_resolve?.(),
+    async afterPaint(seconds, limit) {
+      window.__hf_page_composite_resolve?.();
+      if (!drawsElements()) return;
+      window.__hfReseekGpu?.(seconds);
+      clock.animationFrame();
+      await promisesKept(seconds, limit);
+    },
 
     // What Chromium keeps from frame to frame (layers and the scale they were rastered at, effect nodes of
     // elements whose opacity came back to 1) shows in the pixels: +-1 along edges, more under a scaling animation.

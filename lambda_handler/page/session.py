@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import mimetypes
 import os
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,51 +17,45 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, CDPSession, ConsoleMessage, Page, Route
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, Route
 from playwright.sync_api import Error as PlaywrightError
 
-from lambda_handler.compile.script_scope import FAILURE_LABEL
 from lambda_handler.errors import (
     BrowserFailed,
     FeatureNotSupported,
     GpuNotSoftware,
-    PageAssetMissing,
     PageNotReady,
     PageScriptFailed,
 )
 from lambda_handler.page import AUDIO_QUESTION
+from lambda_handler.page.problems import ORIGIN, Problems
 from lambda_handler.video.player import Shown, VideoPlayer
 
-ORIGIN = "https://composition.local"
 PAGE_TIMEOUT_VARIABLE = "HYPERFRAMES_PAGE_TIMEOUT"
 DEFAULT_PAGE_TIMEOUT_SECONDS = 45.0
 # A page that asks for nothing any more and still lacks a timeline will not register one.
 QUIET_SECONDS = 3.0
 STANDSTILL_SECONDS = 0.2
 POLL_SECONDS = 0.02
-# Without these the picture is another one; a failed fetch is the page's own business.
-PICTURE_REQUESTS = frozenset({"document", "script", "stylesheet", "font", "image", "media"})
 SCREENSHOT_TRIES = 5
+BROKEN_PROMISE = "(waitUntil)"
+GATES = {
+    "document": "its document: a script or a style sheet is still loading",
+    "runtime": "the page runtime to be ready; what the page registered for it to wait for: {}",
+    "timeline": 'composition "{}" to register its timeline in window.__timelines',
+    "image": "image {}",
+    "answer": "the answer to {}",
+    "tailwind": "tailwind (window.__tailwindReady)",
+}
+"""What a page that is not ready is said to wait for."""
 
 mimetypes.add_type("font/woff2", ".woff2")
 mimetypes.add_type("text/javascript", ".mjs")
 mimetypes.add_type("model/gltf-binary", ".glb")
 
 
-@dataclass
-class Problems:
-    """What went wrong inside the page."""
-
-    scripts: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-
-    def check(self) -> None:
-        """Raises PageAssetMissing or PageScriptFailed when the picture cannot be right."""
-        if self.missing:
-            raise PageAssetMissing("The page asks for what is not there: " + ", ".join(sorted(set(self.missing))) + ".")
-        if self.scripts:
-            raise PageScriptFailed("A script of the composition threw: " + " | ".join(dict.fromkeys(self.scripts)))
+def _page_timeout() -> float:
+    return float(os.environ.get(PAGE_TIMEOUT_VARIABLE, DEFAULT_PAGE_TIMEOUT_SECONDS))
 
 
 class CompositionPage:
@@ -82,9 +75,11 @@ class CompositionPage:
 
         Raises PageScriptFailed, PageAssetMissing, PageNotReady.
         """
-        limit = float(os.environ.get(PAGE_TIMEOUT_VARIABLE, DEFAULT_PAGE_TIMEOUT_SECONDS))
+        limit = _page_timeout()
         started = quiet_since = time.monotonic()
         seen: list[dict[str, str]] = []
+        # Scripts that draw elements into canvases at once find them painted.
+        self._begin_frame()
         while True:
             waited = time.monotonic() - started
             # Timers that the page polls with only run when it would otherwise stand still.
@@ -102,8 +97,8 @@ class CompositionPage:
                     untimed = (*untimed, *(reason["what"] for reason in reasons))
             if waited > limit:
                 self.problems.check()
-                told = ", ".join(" ".join(reason.values()) for reason in reasons)
-                raise PageNotReady(f"After {limit:g} s the page still waits for: {told}.")
+                told = "; ".join(GATES[reason["gate"]].format(reason.get("what") or "nothing") for reason in reasons)
+                raise PageNotReady(f"After {limit:g} s the page still waits for {told}.")
             time.sleep(POLL_SECONDS)
         failed_fonts = self._evaluate("() => __hfDriver.settleAtStart()")
         self.problems.missing += [f"font {font}" for font in failed_fonts]
@@ -166,10 +161,11 @@ class CompositionPage:
         changed = {
             name: [f"/{now.path}", now.media_time] for name, now in shown.items() if self._shown.get(name) != now
         }
-        if self._evaluate("([seconds, frames]) => __hfDriver.seek(seconds, frames)", [seconds, changed]):
-            self._evaluate("() => __hfDriver.prepareComposite()")
+        limit = _page_timeout()
+        if self._evaluate("parts => __hfDriver.seek(...parts)", [seconds, changed, limit]):
+            self._evaluate("() => __hfDriver.beforePaint()")
             self._begin_frame(**self._next_tick())
-            self._evaluate("() => __hfDriver.resolveComposite()")
+            self._evaluate("parts => __hfDriver.afterPaint(...parts)", [seconds, limit])
         self._shown |= shown
 
     def flush(self) -> None:
@@ -214,6 +210,8 @@ class CompositionPage:
         try:
             return self._page.evaluate(expression, argument)
         except PlaywrightError as error:
+            if BROKEN_PROMISE in error.message:
+                raise PageNotReady(error.message.splitlines()[0].rpartition("Error: ")[2] + ".") from error
             if not self._page.is_closed() and "closed" not in error.message and "crashed" not in error.message:
                 raise PageScriptFailed(f"The page failed: {error.message.splitlines()[0]}") from error
             raise BrowserFailed(f"Chromium died: {error.message.splitlines()[0]}") from error
@@ -272,27 +270,15 @@ def _page(context: BrowserContext, served: Served, init_script: str, problems: P
             text = kind.startswith("text/") or kind.endswith(("json", "xml"))
             route.fulfill(body=body, content_type=f"{kind}; charset=utf-8" if text else kind)
             return
-        told = request.url.removeprefix(ORIGIN)
-        (problems.missing if request.resource_type in PICTURE_REQUESTS else problems.refused).append(told)
+        problems.refuse(request)
         if own:
             route.fulfill(status=404, body="")
         else:
             route.abort()
 
-    def hear(message: ConsoleMessage) -> None:
-        if message.type == "error" and message.text.startswith(FAILURE_LABEL):
-            problems.scripts.append(message.text)
-
     context.route("**/*", answer)
     context.add_init_script(init_script)
     page = context.new_page()
-    page.on("pageerror", lambda error: problems.scripts.append(_thrown(error)))
-    page.on("console", hear)
+    page.on("pageerror", problems.catch)
+    page.on("console", problems.hear)
     return page
-
-
-def _thrown(error: PlaywrightError) -> str:
-    """What was thrown, and the file and line where the page's own files have a part in it."""
-    place = re.search(rf"{ORIGIN}/([^\s)]+?:\d+):\d+", error.stack or "")
-    message = error.message.splitlines()[0] if error.message else "an error without a message"
-    return f"{message} ({place[1]})" if place else message

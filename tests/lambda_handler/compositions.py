@@ -216,6 +216,18 @@ MOVING: Mapping[str, Moving] = {
     "iframe with srcdoc": Moving(
         page(f'<iframe srcdoc="{html.escape(_FRAME)}" width="320" height="180" style="border:0"></iframe>')
     ),
+    "elements in a canvas": Moving(
+        page(
+            '<canvas id="stage" layoutsubtree width="320" height="180" style="position:absolute;left:0;top:0">'
+            f'<div id="inner" style="position:relative;width:320px;height:180px">{BOX}</div></canvas>'
+            + _script("const context = document.getElementById('stage').getContext('2d');"
+                      "const inner = document.getElementById('inner');"
+                      "const draw = () => { context.clearRect(0, 0, 320, 180);"
+                      "context.drawElementImage(inner, 0, 0, 320, 180) };"
+                      "addEventListener('hf-seek', ({detail}) => {"
+                      "document.getElementById('box').style.left = detail.time * 200 + 'px'; draw() })")
+        )
+    ),
     "timers": Moving(
         page(BOX + _script("setInterval(() => document.getElementById('box').style.left ="
                            "performance.now() / 5 + 'px', 10)"))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
-from compositions import MOVING, RED, SHADER_TRANSITION, WHITE
-from rendering import BOX, page
+from compositions import CDN, MOVING, RED, SHADER_TRANSITION, WHITE
+from rendering import BOX, GSAP, page
 from showing import Shows
 
+from lambda_handler import toolchain
 from lambda_handler.errors import FeatureNotSupported
 
 BLUE = (51, 51, 238)
@@ -42,3 +46,43 @@ def test_webgpu_that_is_not_there_is_said(shows: Shows) -> None:
         shown.told("{ navigator.gpu.requestAdapter = async () => null }")
         with pytest.raises(FeatureNotSupported, match="data-requires-webgpu"):
             shown.page.require_software_gpu(webgpu=True)
+
+
+def test_leaflet_finds_its_marker_pictures(shows: Shows) -> None:
+    """Beside its style sheet, wherever that is served from."""
+    script = "L.marker([0, 0]).addTo(L.map('map', {crs: L.CRS.Simple}).setView([0, 0], 0))"
+    body = f'<div id="map" style="width:320px;height:180px"></div><script src="{CDN}/leaflet@1.9.4/dist/leaflet.js">'
+    head = f'<link rel="stylesheet" href="{CDN}/leaflet@1.9.4/dist/leaflet.css">'
+    with shows(page(f"{body}</script><script>{script}</script>", head=head)) as shown:
+        shown.png(0)
+        assert shown.told("Array.from(document.images, image => image.naturalWidth)") == [41, 25]
+
+
+CAPTIONS = (
+    '<div class="caption-group"><span data-word-id="w0" style="display:inline-block;width:60px;height:60px;'
+    'background:#e33"></span><span style="display:inline-block;width:60px;height:60px;background:#e33"></span></div>'
+)
+
+
+def test_caption_overrides_change_single_words(shows: Shows) -> None:
+    """By the word's place; without the file nothing is wanting."""
+    html = page(f'<script src="{GSAP}"></script>{CAPTIONS}')
+    with shows(html) as shown:
+        assert shown.colour(0.5, 90, 30) == RED
+        assert shown.page.problems.warnings() == ()
+    with shows(html, {"caption-overrides.json": '[{"wordIndex": 1, "opacity": 0}]'}) as shown:
+        assert shown.colours(0.5, (30, 30), (90, 30)) == [RED, WHITE]
+
+
+def test_a_background_that_a_seek_sets_is_there_in_its_frame(shows: Shows, tmp_path: Path) -> None:
+    """However long it takes to decode."""
+    command = [str(toolchain.ffmpeg().executable), "-v", "error", "-f", "lavfi", "-i", "color=#ee3333:size=2000x2000"]
+    subprocess.run([*command, "-frames:v", "1", str(tmp_path / "red.png")], check=True)
+    script = (
+        "addEventListener('hf-seek', ({detail}) => { if (detail.time > 0.4)"
+        "document.getElementById('box').style.background = 'url(red.png?' + detail.time + ')' })"
+    )
+    html = page(f"{BOX.replace('#e33', '#fff')}<script>{script}</script>")
+    with shows(html, {"red.png": (tmp_path / "red.png").read_bytes()}) as shown:
+        assert shown.colour(0.2, 20, 90) == WHITE
+        assert shown.colour(0.5, 20, 90) == pytest.approx(RED, abs=2)

@@ -34,7 +34,7 @@ def composition(browser: Browser, tmp_path: Path) -> Opened:
 
     @contextmanager
     def opening(html: str) -> Iterator[CompositionPage]:
-        (tmp_path / "project").mkdir()
+        (tmp_path / "project").mkdir(exist_ok=True)
         (tmp_path / "project" / "index.html").write_text(html)
         compiled = compile_page(
             tmp_path / "project",
@@ -127,7 +127,7 @@ def test_what_a_page_still_waits_for_is_named(composition: Opened, monkeypatch: 
     monkeypatch.setenv(PAGE_TIMEOUT_VARIABLE, "0.3")
     with (
         composition(page("<script>window.__tailwindReady = false</script>")) as ready,
-        pytest.raises(PageNotReady, match=r"After 0\.3 s the page still waits for: tailwind"),
+        pytest.raises(PageNotReady, match=r"After 0\.3 s the page still waits for tailwind"),
     ):
         ready.make_ready(())
 
@@ -152,3 +152,54 @@ def test_a_page_that_breaks_at_a_seek_is_the_projects_fault(composition: Opened)
         _told(ready, "{ __player.renderSeek = () => { throw Error('no such moment') } }")
         with pytest.raises(PageScriptFailed, match="no such moment"):
             ready.seek(0.1)
+
+
+def test_a_promise_that_is_never_kept_has_a_limit(composition: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's; the message says whose promise, about which moment, and what changes the limit."""
+    script = "<script>addEventListener('hf-seek', e => e.detail.waitUntil(new Promise(() => {})))</script>"
+    with composition(page(script)) as ready:
+        ready.make_ready(())
+        monkeypatch.setenv(PAGE_TIMEOUT_VARIABLE, "0.3")
+        with pytest.raises(PageNotReady, match=r"\(waitUntil\) about 0\.5 s was not kept within 0\.3 s") as caught:
+            ready.seek(0.5)
+        assert PAGE_TIMEOUT_VARIABLE in str(caught.value)
+
+
+def test_a_promise_of_tailwind_is_waited_for(composition: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And named where it is not kept."""
+    with composition(page("<script>window.__tailwindReady = __hfClock.pause(100)</script>")) as ready:
+        ready.make_ready(())
+    monkeypatch.setenv(PAGE_TIMEOUT_VARIABLE, "0.3")
+    with (
+        composition(page("<script>window.__tailwindReady = new Promise(() => {})</script>")) as ready,
+        pytest.raises(PageNotReady, match=r"waits for tailwind"),
+    ):
+        ready.make_ready(())
+
+
+def test_what_the_page_says_on_its_console_is_a_warning(composition: Opened) -> None:
+    """Once, if it is an error; so is a request that was refused, where the picture can do without."""
+    script = "for (let i = 0; i < 2; i++) console.error('no data'); console.warn('old'); fetch('/none.json');"
+    with composition(page(f"<script>{script}</script>")) as ready:
+        ready.make_ready(())
+        ready.seek(0)
+        assert sorted(ready.problems.warnings()) == [
+            "The page asked for /none.json, which it was refused.",
+            "The page's console says: no data",
+        ]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        "fetch('/index.html').then(answer => answer.text()).then(text => { window.got = text.length })",
+        "const asked = new XMLHttpRequest(); asked.open('GET', '/index.html');"
+        "asked.onload = () => { window.got = asked.responseText.length }; asked.send()",
+    ],
+    ids=["fetch", "XMLHttpRequest"],
+)
+def test_a_page_is_not_ready_before_it_has_what_it_asked_for(composition: Opened, ask: str) -> None:
+    """Its data may be what it draws."""
+    with composition(page(f"<script>{ask}</script>")) as ready:
+        ready.make_ready(())
+        assert _told(ready, "got > 0") is True

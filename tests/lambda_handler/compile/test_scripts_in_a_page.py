@@ -73,6 +73,15 @@ def test_queries_find_only_what_is_mounted(opened: Opened) -> None:
     assert opened.errors == []
 
 
+def test_methods_that_others_replaced_still_work(opened: Opened) -> None:
+    """Whatever stands in for a method of the document is given the real document."""
+    script = """const native = Document.prototype.createElement;
+        Document.prototype.createElement = function (...names) { return native.apply(this, names) };
+        window.found = document.createElement('i').localName"""
+    assert opened.run(script, "found") == "i"
+    assert opened.errors == []
+
+
 def test_a_script_finds_its_own_root_by_its_id_and_its_composition_id(opened: Opened) -> None:
     """Both were rewritten when the card was mounted twice."""
     script = """(window.found ||= []).push([

@@ -1,0 +1,79 @@
+"""What went wrong inside a page: what makes the picture another one, and what the report should say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from playwright.sync_api import ConsoleMessage, Request
+from playwright.sync_api import Error as PlaywrightError
+
+from lambda_handler.compile.script_scope import FAILURE_LABEL
+from lambda_handler.errors import PageAssetMissing, PageScriptFailed
+
+ORIGIN = "https://composition.local"
+MAX_CONSOLE_ERRORS = 20
+MAX_CONSOLE_CHARACTERS = 300
+
+# Without these the picture is another one; a failed fetch is the page's own business.
+_PICTURE_REQUESTS = frozenset({"document", "script", "stylesheet", "font", "image", "media"})
+# The runtime asks for it wherever there are captions, and most projects have none.
+_OPTIONAL = frozenset({"/caption-overrides.json"})
+# What a script throws that draws an element into a canvas before the first frame; each seek paints and draws again.
+_NOT_PAINTED_YET = "No cached paint record for element"
+# Chromium's own words about a request that is told already.
+_FAILED_REQUEST = "Failed to load resource"
+
+
+@dataclass
+class Problems:
+    """Scripts that threw, files that are missing, requests that were refused, errors on the console."""
+
+    scripts: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Raises PageAssetMissing or PageScriptFailed when the picture cannot be right."""
+        if self.missing:
+            urls = sorted(set(self.missing))
+            remote = [url for url in urls if url.startswith(("http:", "https:"))]
+            raise PageAssetMissing(
+                f"The page asks for what is not there: {', '.join(urls)}.",
+                resolution="A page that is drawn has no network, and only what its files spell out is fetched before: "
+                "put what scripts ask for into the project."
+                if remote
+                else None,
+            )
+        if self.scripts:
+            raise PageScriptFailed("A script of the composition threw: " + " | ".join(dict.fromkeys(self.scripts)))
+
+    def warnings(self) -> tuple[str, ...]:
+        """What did not stop the render, for its report."""
+        refused = (f"The page asked for {url}, which it was refused." for url in dict.fromkeys(self.refused))
+        console = (f"The page's console says: {text}" for text in dict.fromkeys(self.console))
+        return (*refused, *list(console)[:MAX_CONSOLE_ERRORS])
+
+    def refuse(self, request: Request) -> None:
+        """Remembers a request that got no answer."""
+        url = request.url.removeprefix(ORIGIN)
+        if url not in _OPTIONAL:
+            (self.missing if request.resource_type in _PICTURE_REQUESTS else self.refused).append(url)
+
+    def hear(self, message: ConsoleMessage) -> None:
+        """Remembers an error that the page put on its console."""
+        if message.type == "error" and not message.text.startswith(_FAILED_REQUEST):
+            self._note(message.text, script=message.text.startswith(FAILURE_LABEL))
+
+    def catch(self, error: PlaywrightError) -> None:
+        """Remembers what was thrown, and the file and line where the page's own files have a part in it."""
+        place = re.search(rf"{ORIGIN}/([^\s)]+?:\d+):\d+", error.stack or "")
+        message = error.message.splitlines()[0] if error.message else "an error without a message"
+        self._note(f"{message} ({place[1]})" if place else message, script=True)
+
+    def _note(self, text: str, *, script: bool) -> None:
+        if script and _NOT_PAINTED_YET not in text:
+            self.scripts.append(text)
+        else:
+            self.console.append(text[:MAX_CONSOLE_CHARACTERS])
