@@ -13,7 +13,7 @@ class MediaClip:
 
     `source` is the served path of its file; `end` is exclusive and at most the composition's duration; `rate` is how
     many seconds of the source pass in one of the composition. `volume` (linear gain), `loop`, `muted`, `hidden`
-    and `has_audio` (None where nobody said) are as authored.
+    and `has_audio` (None where nobody said) are as authored; `ramped`: an automation lane changes the rate on the way.
     """
 
     render_id: str
@@ -28,6 +28,7 @@ class MediaClip:
     hidden: bool
     has_audio: bool | None
     volume: float
+    ramped: bool = False
 
 
 def clips(told: Iterable[Mapping[str, Any]], duration: float) -> tuple[MediaClip, ...]:
@@ -53,6 +54,7 @@ def clips(told: Iterable[Mapping[str, Any]], duration: float) -> tuple[MediaClip
                     hidden=clip["hidden"],
                     has_audio=clip["hasAudio"],
                     volume=float(clip["volume"]),
+                    ramped=clip["ramped"],
                 )
             )
     return tuple(found)

@@ -15,6 +15,7 @@ from justhtml.dom import Document
 from lambda_handler.archive import project_files
 from lambda_handler.compile.animated import animated_images
 from lambda_handler.compile.assets import localise
+from lambda_handler.compile.bound_files import fetch_bound_files
 from lambda_handler.compile.dom import (
     attribute,
     create_element,
@@ -43,7 +44,8 @@ RUNTIME_MARK = "hyperframe.runtime"
 
 @dataclass(frozen=True)
 class CompiledPage:
-    """One flat page. `files`: served path -> file or content, "index.html" among them; sizes in px, `duration` in
+    """One flat page. `files`: served path (or whole URL, where the page will ask for that) -> file or content,
+    "index.html" among them; sizes in px, `duration` in
     seconds, None where only the running page can tell it; `fps` as the author wrote it; `media` are the served paths
     of the files that its video and audio elements name; `webgpu`: it cannot be drawn without."""
 
@@ -83,7 +85,9 @@ def compile_page(
     document = parse(html)
     resolve_root(document, entry)
     flat = flatten(document, project.read_text, project.exists, entry)
-    validate_overrides(declared_variables(document, flat.scopes), variables)
+    declared = declared_variables(document, flat.scopes)
+    validate_overrides(declared, variables)
+    bound = fetch_bound_files(document, declared, flat.scopes, variables, fetch)
     apply_variables(document, flat.scopes, variables, entry)
     root = resolve_root(document, entry)
     assign_media_ids(document)
@@ -92,6 +96,7 @@ def compile_page(
     _load_runtime(document)
     files: dict[str, Path | bytes] = dict(project_files(folder))
     files |= {path.lstrip("/"): content for path, content in localised.files.items()}
+    files |= bound
     files |= {"index.html": serialise(document).encode(), RUNTIME: runtime}
     return CompiledPage(
         files=files,

@@ -264,7 +264,7 @@ def _page(context: BrowserContext, served: Served, init_script: str, problems: P
         request = route.request
         parts = urlsplit(request.url)
         own = f"{parts.scheme}://{parts.netloc}" == ORIGIN
-        body = served.body(unquote(parts.path).lstrip("/")) if own else None
+        body = served.body(unquote(parts.path).lstrip("/") if own else request.url)
         if body is not None:
             kind = mimetypes.guess_type(parts.path)[0] or "application/octet-stream"
             text = kind.startswith("text/") or kind.endswith(("json", "xml"))

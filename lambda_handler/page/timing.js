@@ -88,6 +88,15 @@
     return Number.isFinite(end) ? end : null;
   }
 
+  // Whether an automation lane changes the speed while the clip runs.
+  function isRamped(element) {
+    try {
+      return Boolean(JSON.parse(element.getAttribute("data-automation") ?? "{}").lanes?.some((lane) => lane.target === "rate"));
+    } catch {
+      return false;
+    }
+  }
+
   const asAuthored = { true: true, false: false };
 
   window.__hfTiming = {
@@ -104,6 +113,7 @@
           end: endOf(element, start),
           mediaStart: mediaStartOf(element),
           rate: rateOf(element),
+          ramped: isRamped(element),
           loop: element.loop,
           muted: element.defaultMuted,
           hidden: element.closest("[data-hidden]") !== null,

@@ -1,6 +1,6 @@
 """Frames out of a source file, one after another, as pictures a browser can show.
 
-Opaque sources give JPEG of a quality nobody can see through (42 dB and more against the source), those with alpha
+Opaque sources give JPEG that differs from them by 50 dB and more, those with alpha
 PNG. ffmpeg tells of each picture which moment of the source it is, so a wrong one is never taken for the right one.
 """
 
@@ -55,7 +55,7 @@ def command(tool: Ffmpeg, path: Path, track: VideoTrack, *, first: int, step: in
     arguments += ["-copyts", "-protocol_whitelist", "file", "-i", f"file:{path}", "-map", f"0:{track.index}"]
     arguments += ["-vf", ",".join(filters), "-fps_mode", "passthrough", "-filter_threads", "1", "-threads", "1"]
     arguments += ["-stats_enc_pre:v", f"pipe:{told}", "-stats_enc_pre_fmt:v", "{ptsi}"]
-    encoder = ["png", "-compression_level", "1"] if track.alpha else ["mjpeg", "-q:v", "2", "-huffman", "default"]
+    encoder = ["png", "-compression_level", "1"] if track.alpha else ["mjpeg", "-q:v", "1", "-qmin", "1"]
     return [*arguments, "-c:v", *encoder, "-fflags", "+bitexact", "-flags:v", "+bitexact", "-f", "image2pipe", "pipe:1"]
 
 

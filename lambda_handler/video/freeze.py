@@ -9,7 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from lambda_handler.errors import InvalidConfig, VideoSourceUnrenderable
+from lambda_handler.errors import FeatureNotSupported, InvalidConfig, VideoSourceUnrenderable
 from lambda_handler.manifest import VideoClip
 from lambda_handler.media_clips import MediaClip
 from lambda_handler.media_sources import MediaSource
@@ -28,13 +28,20 @@ def frozen(
     """The videos among `clips` that are ever seen, and the tables of their sources' frames by artifact path.
 
     `frame_format`, "auto", "jpg" or "png", is the kind of the pictures that frames become. Raises
-    VideoSourceUnrenderable for a video whose file has no pictures, InvalidConfig where JPEG would lose its alpha.
+    VideoSourceUnrenderable for a video whose file has no pictures, FeatureNotSupported for one whose speed changes,
+    InvalidConfig where JPEG would lose its alpha.
     """
     videos = []
     tables = {}
     for clip in clips:
         if clip.tag != "video" or clip.hidden:
             continue
+        if clip.ramped:
+            raise FeatureNotSupported(
+                f'<video id="{clip.render_id}">: data-automation has a lane that changes the speed, which cannot be '
+                "rendered.",
+                resolution="Use a constant data-playback-rate instead.",
+            )
         track = sources[clip.source].video
         if track is None:
             raise VideoSourceUnrenderable(f'<video id="{clip.render_id}">: {clip.source} has sound only, no pictures.')

@@ -13,7 +13,7 @@ from synthetic_media import counting, made
 
 from lambda_handler import toolchain
 from lambda_handler.browser import launched
-from lambda_handler.compile.fetch import Network
+from lambda_handler.compile.fetch import Fetch, Fetched, Network
 from lambda_handler.compile.page import compile_page, init_script
 from lambda_handler.media_clips import MediaClip, clips
 from lambda_handler.media_sources import page_facts, probe_all
@@ -44,7 +44,7 @@ def composition(browser: Browser, tmp_path: Path, media: Path) -> Opened:
     """Opens a composition beside the media, and other files by name; made ready."""
 
     @contextmanager
-    def opening(html: str, **files: str) -> Iterator[CompositionPage]:
+    def opening(html: str, fetch: Fetch | None = None, **files: str) -> Iterator[CompositionPage]:
         (tmp_path / "p").mkdir()
         for name, text in {"index.html": html, **files}.items():
             (tmp_path / "p" / name).write_text(text)
@@ -56,7 +56,7 @@ def composition(browser: Browser, tmp_path: Path, media: Path) -> Opened:
             {},
             node_modules=toolchain.node_modules(),
             runtime=toolchain.page_runtime().script,
-            fetch=Network(),
+            fetch=fetch or Network(),
         )
         site = stage(compiled.files, tmp_path)
         facts = page_facts(probe_all(toolchain.ffmpeg(), {path: site[path] for path in compiled.media}))
@@ -171,3 +171,23 @@ def test_a_video_has_the_size_of_its_source(composition: Opened) -> None:
         sizes = "id => { const e = document.getElementById(id); return [e.offsetWidth, e.offsetHeight] }"
         found = [ready._evaluate(sizes, name) for name in ("v", "w", "later")]
     assert found == [[200, 100], [100, 50], [200, 100]]
+
+
+def test_a_variable_gives_a_video_its_file(composition: Opened, media: Path) -> None:
+    """From another server too: fetched once while planning, and served under the URL that the runtime writes."""
+    url = "https://media.example.com/clips/v.mp4?size=1"
+    asked: list[str] = []
+
+    def fetch(address: str, *, asked_by: str) -> Fetched:
+        asked.append(f"{asked_by}: {address}")
+        return Fetched(address, "video/mp4", (media / "v.mp4").read_bytes())
+
+    declared = f"""data-composition-variables='[{{"id": "clip", "type": "image", "label": "", "default": "{url}"}}]'"""
+    html = page('<video id="v" src="a.wav" data-var-src="clip" data-start="1"></video>', duration="10")
+    with composition(html.replace("<html", f"<html {declared}"), fetch) as ready:
+        assert [clip["source"] for clip in ready.media()] == [url]
+        ready.know_media({url: {"duration": 2.0, "width": 200, "height": 100}})
+        assert _windows(ready) == {"v": (1, 3)}
+        ready._evaluate(f"() => fetch('{url}', {{mode: 'no-cors'}}).then(() => 0)")
+        assert url in ready.asked_for
+    assert [line.endswith(url) and "clip" in line for line in asked] == [True]

@@ -13,7 +13,7 @@ from synthetic_media import number
 
 from lambda_handler import capture, storage, toolchain
 from lambda_handler.browser import launched
-from lambda_handler.errors import RenderError, VideoSourceUnrenderable
+from lambda_handler.errors import FeatureNotSupported, RenderError, VideoSourceUnrenderable
 from lambda_handler.grid import FrameRange
 from lambda_handler.page.session import CompositionPage, opened
 from lambda_handler.site import INIT_SCRIPT, materialise
@@ -21,6 +21,7 @@ from lambda_handler.video.player import playing
 
 Videos = Callable[..., Render]
 FRAMES = 24
+RAMP = '{"version": 1, "lanes": [{"target": "rate", "points": [{"t": 0, "v": 1}, {"t": 1, "v": 2}]}]}'
 BODY = (
     '<video src="v30.mp4" data-media-start="0.5" style="position:absolute;left:0;top:0;width:160px"></video>'
     '<video src="short.mp4" loop data-duration="1" data-playback-rate="1.7"'
@@ -127,8 +128,9 @@ def test_a_still_video_is_not_captured_again(videos: Videos) -> None:
         ('<video id="v" src="short.mp4" data-media-start="3"></video>', VideoSourceUnrenderable, ("v", "3 s", "0.533")),
         ('<video id="v" src="sound.wav"></video>', VideoSourceUnrenderable, ("v", "sound.wav", "no pictures")),
         ('<video id="v" src="broken.mp4"></video>', VideoSourceUnrenderable, ("broken.mp4",)),
+        (f"<video id='v' src='short.mp4' data-automation='{RAMP}'></video>", FeatureNotSupported, ("v", "speed")),
     ],
-    ids=["beyond the end", "sound only", "damaged"],
+    ids=["beyond the end", "sound only", "damaged", "changing speed"],
 )
 def test_a_video_that_cannot_be_shown_fails_the_plan(
     videos: Videos, media: Path, tmp_path: Path, video: str, error: type[RenderError], says: tuple[str, ...]
