@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from lambda_handler import cost, storage
+from lambda_handler import cost, memory, storage
 from lambda_handler.errors import WorkerLost
 from lambda_handler.events import AssembleEvent, PlanEvent, RenderChunkEvent
 from lambda_handler.manifest import Manifest
@@ -38,11 +38,11 @@ class Lambda:
 
 def function() -> Lambda | None:
     """None outside Lambda."""
-    memory = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-    if memory is None:
+    size = os.environ.get(memory.LIMIT_VARIABLE)
+    if size is None:
         return None
     return Lambda(
-        memory_mb=int(memory),
+        memory_mb=int(size),
         storage_mb=int(os.environ.get(STORAGE_VARIABLE, cost.FREE_STORAGE_MB)),
         region=os.environ.get("AWS_REGION", cost.DEFAULT_REGION),
         architecture="arm64" if platform.machine() == "aarch64" else "x86_64",

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from cloudformation import ARNS, HERE, TEMPLATE, Statement, allowed, resolved, statements, translated, written
 
+from infra.artifact import BUILD, CHROME_SOURCES
 from infra.state_machine import FILE
 from lambda_handler import plan, storage, usage
+from lambda_handler.toolchain import CHROME_SOURCE_VARIABLE
 
 BUCKET, FUNCTION, MACHINE = ARNS["RenderBucket"], ARNS["RenderFunction"], ARNS["RenderStateMachine"]
 CHUNK = f"arn:aws:states:{HERE}:execution:RenderStateMachine-x/Map:0b5c7f5e"
@@ -217,9 +219,13 @@ def test_the_function_is_what_the_artifact_is_built_for(template: dict[str, Any]
     assert (function["Architectures"], function["Runtime"]) == (["x86_64"], "python3.13")
     assert function["EphemeralStorage"] == {"Size": 10240}
     assert function["TracingConfig"] == {"Mode": "Active"}
+    code = written()["Resources"]["RenderFunction"]["Properties"]["CodeUri"]
+    assert (TEMPLATE.parent / code).resolve() == BUILD / "function.zip"
     module, _, name = function["Handler"].rpartition(".")
     assert callable(getattr(__import__(module, fromlist=[name]), name))
     told = function["Environment"]["Variables"]
+    assert told[CHROME_SOURCE_VARIABLE] == {"Ref": "ChromeSource"}
+    assert template["Parameters"]["ChromeSource"]["AllowedValues"] == list(CHROME_SOURCES)
     assert told[usage.STORAGE_VARIABLE] == str(function["EphemeralStorage"]["Size"])
     assert told[storage.BUCKET_VARIABLE] == {"Ref": "RenderBucket"}
     reserved = {"Fn::If": ["HasReservation", {"Ref": "ReservedConcurrency"}, {"Ref": "AWS::NoValue"}]}
