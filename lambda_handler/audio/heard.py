@@ -19,8 +19,6 @@ from lambda_handler.audio.sound import Stretch
 from lambda_handler.media_clips import MediaClip
 from lambda_handler.media_sources import MediaSource
 
-MAX_SAMPLING_RATE = 60
-
 
 @dataclass(frozen=True)
 class Processing:

@@ -99,11 +99,23 @@
 
   const asAuthored = { true: true, false: false };
 
+  // A sound that a script has put into the page is heard too; it has no picture, so no chunk has to know it.
+  function nameMadeSounds() {
+    for (const element of document.querySelectorAll("audio[data-start]:not([data-hf-render-id])")) {
+      const wanted = element.id || "hf-audio";
+      let name = wanted;
+      for (let number = 2; document.querySelector(`[data-hf-render-id="${CSS.escape(name)}"]`); number++)
+        name = `${wanted}__hf${number}`;
+      element.setAttribute("data-hf-render-id", name);
+    }
+  }
+
   window.__hfTiming = {
     startOf,
 
-    clips: () =>
-      Array.from(document.querySelectorAll("video[data-hf-render-id], audio[data-hf-render-id]"), (element) => {
+    clips() {
+      nameMadeSounds();
+      return Array.from(document.querySelectorAll("video[data-hf-render-id], audio[data-hf-render-id]"), (element) => {
         const start = startOf(element);
         return {
           renderId: element.getAttribute("data-hf-render-id"),
@@ -120,6 +132,7 @@
           hasAudio: asAuthored[element.getAttribute("data-has-audio")] ?? null,
           volume: Math.max(0, number(element, "data-volume") ?? 1),
         };
-      }),
+      });
+    },
   };
 })();

@@ -161,6 +161,13 @@ def test_clips_stand_where_references_hosts_and_rates_put_them(listen: Listen) -
     assert click_times(sound) == pytest.approx([0.15, 0.8, 1.5, 2.7, 3.3, 3.8, 4.3], abs=0.001)
 
 
+def test_sounds_that_scripts_make_are_heard(listen: Listen) -> None:
+    """At the start they are given, whether they have an id or share one."""
+    made = "<script>for (const start of [0.2, 0.6]) { const made = document.createElement('audio'); made.id = 'made';"
+    made += "made.setAttribute('src', 'click.wav'); made.setAttribute('data-start', start); root.append(made); }"
+    assert click_times(listen(f"{made}</script>", seconds=1.2)) == pytest.approx([0.3, 0.7], abs=0.001)
+
+
 def test_nothing_heard_is_no_sound(planned: Plan) -> None:
     """A composition without audio, and one that is silent on purpose."""
     assert planned("<p>Silence</p>", seconds=0.5).planned["HasAudio"] is False
