@@ -51,7 +51,7 @@ def _pages(project: Path, count: int, *, transparent: bool = False, scale: int =
     script = init_script(float(FPS))
     with (
         TemporaryDirectory() as scratch,
-        launched(toolchain.chromium(), compiled.width, compiled.height) as browser,
+        launched(toolchain.chromium(), compiled.width, compiled.height, scale) as browser,
         ExitStack() as stack,
     ):
         site = stage(compiled.files, Path(scratch))
