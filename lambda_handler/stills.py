@@ -72,8 +72,9 @@ def film(path: Path, fps: Fraction | None = None) -> Film:
         raise OutputInvalid(f"{path.name} is no video.", resolution=WHAT_IS_SHOWN) from error
     if not stream.packets:
         raise OutputInvalid(f"{path.name} holds no pictures.", resolution=WHAT_IS_SHOWN)
-    last = stream.packets[-1]
-    lasts = (last.pts + last.duration - stream.packets[0].pts) * stream.time_base
+    # Packets stand in the order of decoding, which is not that of showing in videos of others.
+    begins, ends = (min(each.pts for each in stream.packets), max(each.pts + each.duration for each in stream.packets))
+    lasts = (ends - begins) * stream.time_base
     return Film(path, len(stream.packets), fps or len(stream.packets) / lasts, stream.width, stream.height)
 
 
