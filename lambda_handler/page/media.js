@@ -50,6 +50,13 @@
       Object.defineProperty(prototype, name, { configurable: true, enumerable: true, get, set: set ?? (() => {}) });
   }
 
+  // A gain may be above 1, and a timeline may go there; what it sets is heard in the mix, not here.
+  const native = Object.getOwnPropertyDescriptor(media, "volume");
+  const setVolume = function (gain) {
+    native.set.call(this, Math.max(0, Math.min(1, Number(gain) || 0)));
+  };
+  getters(media, { volume: [native.get, setVolume] });
+
   getters(media, {
     duration: [function () { return factsOf(this)?.duration ?? NaN; }],
     readyState: [function () { return factsOf(this) ? HAVE_ENOUGH_DATA : 0; }],
