@@ -1,9 +1,12 @@
 # The verbs people type. Set-up is skipped when what it was made from has not changed.
 .DELETE_ON_ERROR:
-.PHONY: setup demo test lint format parity generated lock server-stop clean
+.PHONY: setup demo test lint format parity generated artifact artifact-local invoke smoke smoke-local eval lock \
+	server-stop clean
 
 PYTHON ?= python3
 COMPOSITIONS ?= examples
+CHROME_SOURCE ?= sparticuz
+EVENT ?= infra/events/plan.json
 BIN := .venv/bin
 
 setup: .venv/tools.stamp
@@ -32,6 +35,28 @@ generated: setup
 	$(BIN)/python -m infra.state_machine
 	$(BIN)/python -m infra.documentation
 
+# The function for AWS, which infra/template.yaml deploys; for chrome-headless-shell, CHROME_FOLDER says where it is.
+artifact: setup
+	$(BIN)/python -m infra.artifact --chrome-source $(CHROME_SOURCE) $(if $(CHROME_FOLDER),--chrome-folder $(CHROME_FOLDER))
+
+# The same for this machine's Python, packed in a hurry: the Lambda stand-in runs it.
+artifact-local: setup
+	$(BIN)/python -m infra.artifact --local
+
+# The built function in the Lambda stand-in, against a local S3.
+invoke: artifact-local
+	$(BIN)/python -m infra.invoke $(EVENT)
+
+smoke-local: artifact-local
+	$(BIN)/python -m infra.smoke --local
+
+# Deploys to the account that the AWS credentials name, renders there, and deletes the stack.
+smoke: artifact
+	$(BIN)/python -m infra.smoke
+
+eval: artifact-local
+	$(BIN)/python -m infra.eval
+
 # Needs uv. No index address gets into the file.
 lock:
 	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-header \
@@ -41,7 +66,7 @@ server-stop:
 	$(BIN)/prefect-hyperframes server stop
 
 clean:
-	rm -rf .venv .tools node_modules out
+	rm -rf .venv .tools node_modules out build
 
 .venv/python.stamp: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' \

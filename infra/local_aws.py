@@ -57,9 +57,9 @@ class LocalAws:
 
 
 def unzipped(archive: Path, python: Path) -> Path:
-    """The function's folder, out of its zip. Exits when `python` is not the version that it was built for."""
+    """The function's folder, out of its zip. Raises ValueError unless `python` is the version it was built for."""
     if not archive.is_file():
-        raise SystemExit(f"There is no {archive}: run make artifact-local first.")
+        raise FileNotFoundError(f"There is no {archive}: run make artifact-local first.")
     folder = archive.resolve().with_name("task")
     stamp = folder.with_name("task.stamp")
     told = str(archive.stat().st_mtime_ns)
@@ -70,7 +70,7 @@ def unzipped(archive: Path, python: Path) -> Path:
     built = packed.read(folder / packed.FOLDER)
     found = version_of(python)
     if built is None or built.python != found:
-        raise SystemExit(f"{archive} was built for Python {built and built.python}, and {python} is {found}.")
+        raise ValueError(f"{archive} was built for Python {built and built.python}, and {python} is {found}.")
     return folder
 
 
@@ -102,14 +102,15 @@ def local_aws(
     **limits: Any,
 ) -> Iterator[LocalAws]:
     """The stack, running until the end; `limits` are those of `standin.Function`."""
+    task, client = unzipped(archive, python), runtime(python)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
     function = Function(
-        task=unzipped(archive, python),
-        runtime=runtime(python),
+        task=task,
+        runtime=client,
         python=python,
         environment={
             **CREDENTIALS,

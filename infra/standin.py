@@ -28,7 +28,7 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from infra import isolation
-from lambda_handler.memory import used_bytes
+from lambda_handler.memory import processes, used_bytes
 
 MAX_PAYLOAD_BYTES = 6 * 1024**2
 INIT_SECONDS = 60.0
@@ -231,6 +231,16 @@ class Environment:
         return RuntimeApi
 
 
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a process, its descendants, and those of them that have ended and been waited for."""
+    ticks = 0
+    for process in processes(pid):
+        with suppress(OSError):
+            told = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, told[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 class Standin:
     """The Invoke API of one function. `url` is what boto3 takes as `endpoint_url`."""
 
@@ -239,6 +249,7 @@ class Standin:
         self.invocations: list[dict[str, Any]] = []
         self._logs = logs
         self._idle: list[Environment] = []
+        self._working: dict[int, bytes] = {}
         self._busy = 0
         self._cold = 0
         self._lock = threading.Lock()
@@ -253,6 +264,11 @@ class Standin:
         """How many were started so far."""
         return self._cold
 
+    @property
+    def working(self) -> dict[int, bytes]:
+        """The processes that are at an event now, and the event."""
+        return dict(self._working)
+
     def invoke(self, event: bytes) -> Answer | None:
         """The answer; None when no environment is free (throttled)."""
         with self._lock:
@@ -265,13 +281,19 @@ class Standin:
         began = time.monotonic()
         try:
             environment = warm or Environment(self.function, self._logs / f"environment-{number}.log")
-            answer = environment.invoke(event)
+            self._working[environment.process.pid] = event
+            before = 0.0 if warm is None else cpu_seconds(environment.process.pid)
+            try:
+                answer = environment.invoke(event)
+            finally:
+                spent = cpu_seconds(environment.process.pid) - before
+                del self._working[environment.process.pid]
         finally:
             with self._lock:
                 self._busy -= 1
         self.invocations.append({
             "action": json.loads(event).get("Action"), "cold": warm is None, "failed": answer.error,
-            "seconds": round(time.monotonic() - began, 3),
+            "seconds": round(time.monotonic() - began, 3), "cpu": round(spent, 2),
         })  # fmt: skip
         with self._lock:
             if environment.alive:

@@ -18,20 +18,27 @@ USABLE = 0.9
 _PRIVATE = re.compile(rb"^Pss_(?:Anon|Shmem):\s+(\d+) kB", re.MULTILINE)
 
 
-def used_bytes(pid: int) -> int:
-    """Memory that process `pid` and its descendants hold and that cannot be dropped: anonymous and shared pages.
-
-    Each shared page counts once; file pages (executables, what was read) do not, the kernel takes those back.
-    """
+def processes(pid: int) -> list[int]:
+    """Process `pid` and its descendants."""
     children: dict[int, list[int]] = defaultdict(list)
     for status in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it ended meanwhile
             # The name, in parentheses, may hold spaces; the parent is the second word after it.
             children[int(status.read_text().rpartition(")")[2].split()[1])].append(int(status.parent.name))
-    total, pending = 0, [pid]
+    found, pending = [], [pid]
     while pending:
-        process = pending.pop()
-        pending += children[process]
+        found.append(pending.pop())
+        pending += children[found[-1]]
+    return found
+
+
+def used_bytes(pid: int) -> int:
+    """Memory that process `pid` and its descendants hold and that cannot be dropped: anonymous and shared pages.
+
+    Each shared page counts once; file pages (executables, what was read) do not, the kernel takes those back.
+    """
+    total = 0
+    for process in processes(pid):
         with suppress(OSError):
             told = Path(f"/proc/{process}/smaps_rollup").read_bytes()
             total += 1024 * sum(map(int, _PRIVATE.findall(told)))
