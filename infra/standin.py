@@ -88,7 +88,8 @@ class _QuietHandler(BaseHTTPRequestHandler):
 
     def reply(self, status: int, content: bytes, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
-        for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
+        always = {"Content-Type": "application/json", "x-amzn-RequestId": str(uuid4())}
+        for name, value in {**always, **(headers or {})}.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

@@ -170,6 +170,7 @@ def test_beyond_its_concurrency_a_function_is_throttled(start: Start) -> None:
         _invoke(standin, do="answer")
     busy.join()
     assert caught.value.response["Error"]["Code"] == "TooManyRequestsException"
+    assert caught.value.response["ResponseMetadata"]["RequestId"]
     assert _invoke(standin, do="answer")[1] is None
 
 
