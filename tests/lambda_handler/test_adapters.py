@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from pathlib import Path
 
@@ -86,3 +87,29 @@ def test_a_background_that_a_seek_sets_is_there_in_its_frame(shows: Shows, tmp_p
     with shows(html, {"red.png": (tmp_path / "red.png").read_bytes()}) as shown:
         assert shown.colour(0.2, 20, 90) == WHITE
         assert shown.colour(0.5, 20, 90) == pytest.approx(RED, abs=2)
+
+
+def test_the_runtimes_own_eases_and_callbacks(shows: Shows) -> None:
+    """Spring and bezier by their formulas (composition contract, section 1.5); each callback once, in order."""
+    tweens = {
+        "x": "{x: 100, duration: 1, ease: 'spring(0.5)'}",
+        "y": "{y: 10, duration: 0.9, ease: 'hold'}",
+        "scale": "{scale: 2, duration: 1, ease: 'custom(M0,0 C0.5,0 0.5,1 1,1)'}",
+        "rotation": "{rotation: 90, duration: 1, ease: 'wiggle(3, easeOut)'}",
+    }
+    script = "".join(f"tl.to('#box', {tween}, 0);" for tween in tweens.values())
+    script += "window.calls = []; tl.call(() => calls.push(1), null, 0.3); tl.call(() => calls.push(2), null, 0.31);"
+    made = f"const tl = gsap.timeline({{paused: true}}); {script} window.__timelines = {{main: tl}}"
+    with shows(page(f'<script src="{GSAP}"></script>{BOX}<script>{made}</script>', no_timeline="")) as shown:
+        for frame in range(16):
+            shown.page.seek(frame / 30)
+        found = {name: shown.told(f"gsap.getProperty('#box', '{name}')") for name in tweens}
+        assert shown.told("calls") == [1, 2]
+    decay, omega = 12 - 6 * 0.5, 2 * math.pi * (1 + 1.5 * 0.5)
+    end = 1 - math.exp(-decay) * math.cos(omega)
+    spring = (1 - math.exp(-decay / 2) * math.cos(omega / 2)) / end
+    wiggle = 0.5 + 0.16 * (1 - 0.5) * math.sin(2 * math.pi * 3 * 0.5)
+    assert found["x"] == pytest.approx(100 * spring, abs=0.01)
+    assert found["y"] == 0
+    assert found["scale"] == pytest.approx(1.5, abs=0.001)
+    assert found["rotation"] == pytest.approx(90 * wiggle, abs=0.01)
