@@ -108,6 +108,17 @@
       if (animation.isLoaded) animation.goToAndStop(0, true);
   }
 
+  // An element cannot be drawn into a canvas before it was painted once. Each seek paints, and has the page draw again.
+  const { drawElementImage } = CanvasRenderingContext2D.prototype;
+  if (drawElementImage)
+    CanvasRenderingContext2D.prototype.drawElementImage = function (...parts) {
+      try {
+        return drawElementImage.apply(this, parts);
+      } catch (error) {
+        if (!String(error.message).includes("No cached paint record")) throw error;
+      }
+    };
+
   // Shader transitions keep canvases of their own for it, and draw them when they are told to.
   const drawsElements = () => document.querySelector('canvas[layoutsubtree]:not([style*="z-index: -9998"])') !== null;
 

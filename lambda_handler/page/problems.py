@@ -19,8 +19,6 @@ MAX_CONSOLE_CHARACTERS = 300
 _PICTURE_REQUESTS = frozenset({"document", "script", "stylesheet", "font", "image", "media"})
 # The runtime asks for it wherever there are captions, and most projects have none.
 _OPTIONAL = frozenset({"/caption-overrides.json"})
-# What a script throws that draws an element into a canvas before the first frame; each seek paints and draws again.
-_NOT_PAINTED_YET = "No cached paint record for element"
 # Chromium's own words about a request that is told already.
 _FAILED_REQUEST = "Failed to load resource"
 
@@ -73,7 +71,7 @@ class Problems:
         self._note(f"{message} ({place[1]})" if place else message, script=True)
 
     def _note(self, text: str, *, script: bool) -> None:
-        if script and _NOT_PAINTED_YET not in text:
+        if script:
             self.scripts.append(text)
         else:
             self.console.append(text[:MAX_CONSOLE_CHARACTERS])

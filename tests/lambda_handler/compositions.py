@@ -225,7 +225,7 @@ MOVING: Mapping[str, Moving] = {
                       "const draw = () => { context.clearRect(0, 0, 320, 180);"
                       "context.drawElementImage(inner, 0, 0, 320, 180) };"
                       "addEventListener('hf-seek', ({detail}) => {"
-                      "document.getElementById('box').style.left = detail.time * 200 + 'px'; draw() })")
+                      "document.getElementById('box').style.left = detail.time * 200 + 'px'; draw() }); draw();")
         )
     ),
     "timers": Moving(
