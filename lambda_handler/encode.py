@@ -75,8 +75,12 @@ def _converted(video: Any, codec: str, *, jpeg: bool) -> Any:
     """The pictures in the codec's own pixels."""
     if codec == "h264-rgb":
         return video.filter("format", "bgr24")
-    # JPEG pictures are full-range BT.601; the video is limited-range BT.709. Rounded down, as is swscale's habit,
-    # white would come back green.
+    # JPEG pictures are full-range BT.601; the video is limited-range BT.709.
+    if jpeg and PIXELS[codec] == "yuv420p":
+        # swscale would round on the way, and come back a level darker.
+        given = {"iall": "bt709", "ispace": "bt470bg", "irange": "pc"}
+        return video.filter("colorspace", **given, all="bt709", range="tv", format="yuv420p")
+    # Rounded down, as is swscale's habit, white would come back green.
     given = {"in_color_matrix": "bt601", "in_range": "pc"} if jpeg else {}
     flags = "bilinear+accurate_rnd" + ("" if jpeg else "+full_chroma_inp")
     scaled = video.filter("scale", **given, out_color_matrix="bt709", out_range="tv", flags=flags)
