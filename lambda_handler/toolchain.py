@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import brotli
 import imageio_ffmpeg
 import playwright
 
@@ -193,6 +192,8 @@ def _unpacked_chromium() -> Path:
 
 
 def _unpack_member(name: str) -> bytes:
+    import brotli  # noqa: PLC0415 - an artifact goes without it, and without this pack
+
     source = node_modules() / "@sparticuz" / "chromium" / "bin" / name
     if not source.is_file():
         raise ChromeUnavailable(f"The Chromium pack @sparticuz/chromium lacks {source}.")
