@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
 import subprocess
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from infra.artifact import CONTENTS, Row, TooLarge, check_size, loadable, page_files, table, write_pack
 from infra.wheels import closure
@@ -36,6 +39,21 @@ def test_the_worker_gets_its_own_packages_and_no_orchestration(python: str) -> N
     assert {"pydantic", "pydantic-core", "greenlet", "backports-zstd"} <= chosen.keys()
     assert not {"prefect", "boto3", "moto", "pytest", "mypy"} & chosen.keys()
     assert all(pin.hashes for pin in chosen.values())
+
+
+def test_what_the_worker_imports_it_gets() -> None:
+    """But for what only a checkout needs: the packs that the artifact's own are made from."""
+    imported: set[str] = set()
+    for file in (CHECKOUT / "lambda_handler").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            imported |= {name.partition(".")[0] for name in names}
+    brought_by = packages_distributions()
+    wanted = {canonicalize_name(each) for name in imported for each in brought_by.get(name, ())}
+    chosen = {pin.name for pin in closure(LOCK, RULES["python"]["roots"], "3.13")}
+    assert wanted - chosen <= {"brotli", "manimgx-fonts", "manimgx-fonts-cjk"}, wanted - chosen
+    assert "pydantic" in wanted
 
 
 def test_a_root_that_the_lock_lacks_is_named() -> None:
