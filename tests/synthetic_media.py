@@ -59,9 +59,10 @@ def number(picture: bytes, box: tuple[int, int, int, int] = (0, 0, WIDTH, HEIGHT
 
 
 def shown(path: Path, *, fps: str, start: float = 0, seconds: float = 1) -> list[int]:
-    """The numbers that ffmpeg's own fps filter shows of a counting video, frame after frame."""
-    command = [str(toolchain.ffmpeg().executable), "-v", "error", "-ss", str(start), "-i", str(path)]
-    command += ["-t", str(seconds), "-vf", f"fps={fps},scale={WIDTH}:{HEIGHT}", "-fps_mode", "cfr", "-r", fps]
+    """The numbers of a counting video that ffmpeg's own fps filter finds at each step of a grid."""
+    grid = f"settb=intb/2,setpts=PTS-lte(TB\\,0.001),fps={fps}:start_time=0:round=up,scale={WIDTH}:{HEIGHT}"
+    command = [str(toolchain.ffmpeg().executable), "-v", "error", "-noaccurate_seek", "-ss", str(start)]
+    command += ["-i", str(path), "-t", str(seconds), "-vf", grid, "-fps_mode", "passthrough"]
     command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
     data = subprocess.run(command, capture_output=True, check=True).stdout
     size = WIDTH * HEIGHT * 3

@@ -1,7 +1,7 @@
 """Which frame of its source a video shows: pure arithmetic over the times of the source's frames.
 
-It is the choice of ffmpeg's fps filter over the source from where the clip begins (composition contract, section
-3.5), made without running it: so every cut of a render chooses the same.
+At each step of a grid at the output's rate, counted from the clip's media start, stands the last frame that has begun
+by then: what a player shows, and what ffmpeg's fps filter gives with round=up, as the reference deployment runs it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from lambda_handler.media_sources import VideoTrack
 # Times are floats: a frame that lies this near to its moment, in frames, stands at it.
 _TOLERANCE = 1e-9
 _MICROSECOND = 1_000_000
+_FINE_TICK = Fraction(1, 1000)
 
 
 @dataclass(frozen=True)
@@ -34,26 +35,26 @@ class Schedule:
 
         Before the clip's start it is its first frame; after the source's end its last, or the first again in a loop.
         """
-        local = seconds - self.clip.start
-        position = max(0, floor(local * self.clip.rate * float(self.fps) + _TOLERANCE))
-        position = position % self.length if self.clip.loop else min(position, self.length - 1)
-        return max(self.first, bisect_right(self._positions, position) - 1)
+        steps = max(0.0, (seconds - self.clip.start) * self.clip.rate * float(self.fps) + _TOLERANCE)
+        if self.clip.loop:
+            steps %= float((self.track.end - self._start) * self.track.time_base * self.fps)
+        return max(self.first, bisect_right(self._positions, min(floor(steps), self.length - 1)) - 1)
 
     @cached_property
     def first(self) -> int:
-        """The first frame at or after the clip's media start. Raises VideoSourceUnrenderable where there is none."""
-        for index, pts in enumerate(self.track.pts):
-            if pts >= self._start:
-                return index
-        raise VideoSourceUnrenderable(
-            f'<video id="{self.clip.render_id}"> begins {self.clip.media_start:g} s into {self.clip.source}, which has '
-            f"no frame after {float((self.track.pts[-1]) * self.track.time_base):.3f} s.",
-            resolution="Set data-media-start below the length of the file.",
-        )
+        """The frame at the clip's media start. Raises VideoSourceUnrenderable where the source has ended by then."""
+        if self._start >= self.track.end:
+            seconds = float(self.track.end * self.track.time_base - self.track.file_start)
+            raise VideoSourceUnrenderable(
+                f'<video id="{self.clip.render_id}"> begins {self.clip.media_start:g} s into {self.clip.source}, which '
+                f"lasts {seconds:.3f} s.",
+                resolution="Set data-media-start below the length of the file.",
+            )
+        return max(0, bisect_right(self._positions, 0) - 1)
 
     @cached_property
     def length(self) -> int:
-        """How many frames at `fps` the source lasts from the media start on: the period of a loop."""
+        """How many steps of the grid the source lasts from the media start on."""
         return max(1, self._position(self.track.end))
 
     @cached_property
@@ -62,9 +63,11 @@ class Schedule:
         return floor(begins / self.track.time_base + Fraction(1, 2))
 
     def _position(self, pts: int) -> int:
-        """The number, at `fps`, of the output frame nearest to a moment of the source; halves count up."""
+        """The first step of the grid at which a moment of the source has come; half a tick early counts, where ticks
+        are fine, for they round times."""
+        halves = 2 * (pts - self._start) - (self.track.time_base / 2 <= _FINE_TICK)
         scale = self.track.time_base * self.fps
-        return (2 * (pts - self._start) * scale.numerator + scale.denominator) // (2 * scale.denominator)
+        return -(-halves * scale.numerator // (2 * scale.denominator))
 
     @cached_property
     def _positions(self) -> list[int]:

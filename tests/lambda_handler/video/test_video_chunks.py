@@ -125,7 +125,7 @@ def test_a_still_video_is_not_captured_again(videos: Videos) -> None:
 @pytest.mark.parametrize(
     ("video", "error", "says"),
     [
-        ('<video id="v" src="short.mp4" data-media-start="3"></video>', VideoSourceUnrenderable, ("v", "3 s", "0.533")),
+        ('<video id="v" src="short.mp4" data-media-start="3"></video>', VideoSourceUnrenderable, ("v", "3 s", "0.567")),
         ('<video id="v" src="sound.wav"></video>', VideoSourceUnrenderable, ("v", "sound.wav", "no pictures")),
         ('<video id="v" src="broken.mp4"></video>', VideoSourceUnrenderable, ("broken.mp4",)),
         (f"<video id='v' src='short.mp4' data-automation='{RAMP}'></video>", FeatureNotSupported, ("v", "speed")),
