@@ -70,9 +70,9 @@
   function indexAt(image, animation, seconds) {
     const written = image.getAttribute("data-loop");
     const plays = LOOPS[written] === true ? 0 : LOOPS[written] === false ? Math.max(1, animation.plays) : animation.plays;
-    // The frame nearest to the output's grid, as for videos.
+    // The last frame that has begun, as for videos; half a millisecond early counts.
     const position = Math.max(0, Math.floor((seconds - window.__hfTiming.startOf(image)) * fps + 1e-9));
-    const moment = ((position + 0.5) / fps) * 1000 - 1e-6;
+    const moment = (position / fps) * 1000 + 0.499;
     if (plays && moment >= plays * animation.length) return animation.starts.length - 1;
     const inside = moment % animation.length;
     return animation.starts.findLastIndex((start) => start <= inside);
