@@ -156,7 +156,7 @@ def _chromium(source: str, folder: Path | None) -> dict[str, Path]:
     """The browser's files; of the pinned pack, or of a folder with a chrome-headless-shell in it."""
     pack = toolchain.chromium().executable.parent
     names = json.loads((pack / UNPACKED_LIST).read_text())
-    files = {name: pack / name for name in names if name != "fonts.conf"}
+    files = {name: pack / name for name in names}
     if source == "sparticuz":
         return files
     if folder is None or not (folder / "chrome-headless-shell").is_file():

@@ -161,7 +161,7 @@ def _check_source(built: str) -> None:
 
 def _font_configuration(folder: Path) -> Path:
     """A fontconfig file that knows the browser's own fonts and no others; it has to name them by absolute paths."""
-    file = folder / "fonts.conf"
+    file = folder / "own-fonts.conf"  # the pack brings a fonts.conf for another machine
     if not file.is_file():
         with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as written:
             written.write(browser_fonts.configuration(folder / "fonts", folder / "fontconfig-cache"))

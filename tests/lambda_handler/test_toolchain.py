@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -90,6 +91,13 @@ def test_an_unpacked_chromium_repairs_itself(packages: Path, tmp_path: Path) -> 
     told = subprocess.run([mended.executable, "--version"], env=environment, capture_output=True, check=True)
     assert b"Chrom" in told.stdout
     assert [path.name for path in (tmp_path / "tools").iterdir()] == [folder.name], "no scratch is left"
+
+
+def test_a_fresh_chromium_knows_its_own_fonts_and_no_others(packages: Path) -> None:
+    """The pack brings a configuration for the folders of another machine, which must not be taken for ours."""
+    made = toolchain.chromium()
+    configuration = Path(dict(made.environment)["FONTCONFIG_FILE"]).read_text()
+    assert re.findall("<dir>(.*?)</dir>", configuration) == [str(made.executable.parent / "fonts")]
 
 
 def test_a_whole_chromium_is_not_unpacked_again() -> None:
