@@ -19,6 +19,8 @@ from lambda_handler.errors import FfmpegUnavailable, RenderError, StorageFull
 from tasks.stack import default_root
 
 NEEDED_BYTES = 2 * 1024**3
+# What one format or another is made with.
+ENCODERS = ("libx264", "libx264rgb", "libx265", "libvpx-vp9", "prores_ks", "gif", "png", "mjpeg", "aac", "libopus")
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,9 @@ def _ffmpeg() -> str:
     encoders = subprocess.run(
         [ffmpeg.executable, "-hide_banner", "-encoders"], capture_output=True, text=True, check=False
     ).stdout
-    if "libx264" not in encoders:
-        raise FfmpegUnavailable(f"{ffmpeg.executable} has no libx264.")
+    missing = [name for name in ENCODERS if f" {name} " not in encoders]
+    if missing:
+        raise FfmpegUnavailable(f"{ffmpeg.executable} has no {', '.join(missing)}.")
     return f"{ffmpeg.version}, {ffmpeg.executable}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -37,7 +37,8 @@ class RenderRequest(BaseModel):
     @property
     def name(self) -> str:
         """What the UI calls the render: the output's file name."""
-        return self.output.rstrip("/").rpartition("/")[2]
+        name = self.output.rstrip("/").rpartition("/")[2]
+        return unquote(name) if urlsplit(self.output).scheme == "file" else name
 
 
 def uri_of(place: str) -> str:

@@ -6,12 +6,12 @@ import json
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from flows.request import uri_of
 from lambda_handler import storage
 from lambda_handler.errors import ProjectNotFound
-from lambda_handler.formats import format_of
+from lambda_handler.formats import FORMATS, format_of
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.stills import contact_sheet, film, poster
 
@@ -33,7 +33,7 @@ def make_stills(
         shown = film(video, fps)
         sheet, most_detailed = contact_sheet(shown, frames, columns)
         still = poster(shown, most_detailed if at is None else shown.index_at(at), width)
-    stem = name.split(".")[0]
+    stem = _without_suffix(unquote(name))
     folder.mkdir(parents=True, exist_ok=True)
     written = folder / f"{stem}-poster.jpg", folder / f"{stem}-contact-sheet.jpg"
     for path, picture in zip(written, (still, sheet), strict=True):
@@ -62,3 +62,9 @@ def _download(uri: str, video: Path) -> None:
         raise ProjectNotFound(
             f"There is no video at {uri}.", resolution="Name a video, or the folder of a finished render."
         ) from error
+
+
+def _without_suffix(name: str) -> str:
+    """`promo.v1.mp4` is promo.v1, and its stills are not those of promo.v2.mp4."""
+    known = format_of(name)
+    return name[: -len(FORMATS[known].suffix)] if known else Path(name).stem

@@ -253,7 +253,9 @@ def _zip(stage: Path, target: Path) -> list[Row]:
             name = file.relative_to(stage).as_posix()
             info = zipfile.ZipInfo(name, EPOCH)
             info.create_system = 3  # Unix: the mode counts
-            info.external_attr = (0o100000 | file.stat().st_mode & 0o777) << 16
+            # Whatever the builder's umask is: the same archive, and one that the function's user can read.
+            mode = 0o755 if file.stat().st_mode & 0o111 else 0o644
+            info.external_attr = (0o100000 | mode) << 16
             info.compress_type = zipfile.ZIP_STORED if name.endswith(".zst") else zipfile.ZIP_DEFLATED
             archive.writestr(info, file.read_bytes(), compresslevel=9)
             what = name.removesuffix(".tar.zst") if name.startswith(f"{packed.FOLDER}/") else name.partition("/")[0]

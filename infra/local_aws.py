@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -64,6 +65,8 @@ def unzipped(archive: Path, python: Path) -> Path:
     stamp = folder.with_name("task.stamp")
     told = str(archive.stat().st_mtime_ns)
     if not stamp.is_file() or stamp.read_text() != told:
+        # What the last archive had and this one lacks must not be found.
+        shutil.rmtree(folder, ignore_errors=True)
         with zipfile.ZipFile(archive) as zipped:
             zipped.extractall(folder)
         stamp.write_text(told)

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from lambda_handler import storage, toolchain, usage
 from lambda_handler.audio.check import check_length, check_muxed
-from lambda_handler.errors import ChunkInvalid, EncoderInterrupted, InvalidConfig, OutputInvalid
+from lambda_handler.errors import ChunkInvalid, EncoderInterrupted, InvalidConfig, OutputInvalid, RenderError
 from lambda_handler.events import AssembleEvent, AssembleResult
 from lambda_handler.join import finish, join, join_pictures
 from lambda_handler.manifest import Manifest, load_checked
@@ -42,7 +42,7 @@ def assemble(event: AssembleEvent) -> AssembleResult:
         video = Path(scratch) / f"video{manifest.output.suffix}"
         _made(parts, sound, video, manifest)
         storage.upload(video, event.output_s3_uri)
-        _write_stills(video, manifest, folder)
+        untold = _write_stills(video, manifest, folder)
         result = AssembleResult(
             output_s3_uri=event.output_s3_uri,
             frames_encoded=manifest.total_frames,
@@ -51,6 +51,7 @@ def assemble(event: AssembleEvent) -> AssembleResult:
         )
         report = _report(event, manifest, video, parts) | {
             "executionArn": event.execution_arn,
+            "warnings": [*manifest.warnings, *untold],
             "cost": usage.report(folder, manifest, started, event.execution_arn),
         }
         storage.write(folder.report, json.dumps(report, indent=2).encode())
@@ -88,11 +89,17 @@ def _seconds(manifest: Manifest) -> Fraction:
     return manifest.total_frames / manifest.rate
 
 
-def _write_stills(video: Path, manifest: Manifest, folder: RenderFolder) -> None:
+def _write_stills(video: Path, manifest: Manifest, folder: RenderFolder) -> tuple[str, ...]:
+    """A warning where they cannot be made: the video is verified and in its place, and no failure."""
     shown = Film(video, manifest.total_frames, manifest.rate, manifest.width, manifest.height)
-    sheet, most_detailed = contact_sheet(shown)
+    try:
+        sheet, most_detailed = contact_sheet(shown)
+        still = poster(shown, most_detailed, POSTER_WIDTH)
+    except RenderError as error:
+        return (f"There are no stills: {error.summary}",)
     storage.write(folder.contact_sheet, sheet)
-    storage.write(folder.poster, poster(shown, most_detailed, POSTER_WIDTH))
+    storage.write(folder.poster, still)
+    return ()
 
 
 def _check_order(uris: tuple[str, ...], manifest: Manifest) -> None:
@@ -165,7 +172,6 @@ def _report(event: AssembleEvent, manifest: Manifest, video: Path, parts: list[P
             for index, ((start, end), part) in enumerate(zip(manifest.chunks, parts, strict=True))
         ],
         "seamsChecked": len(parts) - 1,
-        "warnings": manifest.warnings,
         "producerVersion": manifest.tools.producer,
         "finishedAt": datetime.now(UTC).isoformat(timespec="seconds"),
     }

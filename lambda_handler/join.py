@@ -22,7 +22,8 @@ def join(parts: Sequence[Path], joined: Path, manifest: Manifest) -> None:
     Raises EncoderInterrupted.
     """
     listed = joined.with_suffix(".txt")
-    listed.write_text("".join(f"file '{part}'\n" for part in parts))
+    # Relative to the list, so that no character of a folder's name has to be quoted.
+    listed.write_text("".join(f"file '{part.relative_to(joined.parent)}'\n" for part in parts))
     fps = manifest.rate
     # Times are counted anew: the length of a chunk is rounded, to 1/1000 s in WebM, and would add up.
     counted = f"setts=time_base={fps.denominator}/{fps.numerator}:pts=N:dts=N:duration=1"

@@ -86,7 +86,9 @@ def read_progress(folder: RenderFolder) -> dict[int, ChunkProgress]:
         chunk = name.removesuffix(".json")
         if chunk.isdecimal():
             told = json.loads(storage.read(folder.progress(int(chunk))))
-            progress[int(chunk)] = ChunkProgress(told["framesDone"], told["framesTotal"], told["writtenAt"])
+            # A chunk that failed before its first frame has left its attempts, and nothing else.
+            if "framesDone" in told:
+                progress[int(chunk)] = ChunkProgress(told["framesDone"], told["framesTotal"], told["writtenAt"])
     return progress
 
 

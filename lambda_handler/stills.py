@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from lambda_handler import encode, png_sequence, toolchain
-from lambda_handler.errors import EncoderInterrupted, InvalidConfig, OutputInvalid
+from lambda_handler.errors import ChunkInvalid, EncoderInterrupted, InvalidConfig, OutputInvalid
 from lambda_handler.media import video_stream
 from lambda_handler.stamp import stamp
 
@@ -60,9 +60,14 @@ def film(path: Path, fps: Fraction | None = None) -> Film:
     """
     if path.name.endswith(".tar.gz"):
         count, size = 0, None
-        for name, content in png_sequence.frames_in(path):
-            if name == png_sequence.name_of(count):
-                count, size = count + 1, size or png_sequence.size_of(content)
+        try:
+            for name, content in png_sequence.frames_in(path):
+                if name == png_sequence.name_of(count):
+                    count, size = count + 1, size or png_sequence.size_of(content)
+        except ChunkInvalid as error:
+            raise OutputInvalid(
+                f"{path.name} holds no PNG pictures: {error.summary}", resolution=WHAT_IS_SHOWN
+            ) from error
         if size is None:
             raise OutputInvalid(f"{path.name} holds no PNG pictures.", resolution=WHAT_IS_SHOWN)
         return Film(path, count, fps, *size)

@@ -165,6 +165,8 @@ def _font_configuration(folder: Path) -> Path:
     if not file.is_file():
         with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as written:
             written.write(browser_fonts.configuration(folder / "fonts", folder / "fontconfig-cache"))
+        # A temporary file is its writer's alone; an image is set up by one user and run by another.
+        Path(written.name).chmod(0o644)
         Path(written.name).replace(file)
     return file
 

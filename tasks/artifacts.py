@@ -95,5 +95,7 @@ def publish_stills(name: str, folder: RenderFolder) -> None:
         ("poster", folder.poster, "poster"),
         ("contact-sheet", folder.contact_sheet, "contact sheet"),
     ):
+        if not storage.exists(uri):
+            continue
         image = base64.b64encode(storage.read(uri)).decode()
         create_image_artifact(f"data:image/jpeg;base64,{image}", key=key, description=f"{name}: {told}")

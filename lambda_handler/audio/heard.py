@@ -16,6 +16,7 @@ from lambda_handler.audio.automation import volume_lane
 from lambda_handler.audio.effects import enabled_chain
 from lambda_handler.audio.envelope import Envelope, clamped, sample_at
 from lambda_handler.audio.sound import Stretch
+from lambda_handler.errors import CompositionInvalid
 from lambda_handler.media_clips import MediaClip
 from lambda_handler.media_sources import MediaSource
 
@@ -59,6 +60,12 @@ def score(
     Raises CompositionInvalid, FeatureNotSupported naming the element.
     """
     authored = {element["renderId"]: element for element in told["media"]}
+    for clip in clips:
+        if clip.render_id not in authored:
+            raise CompositionInvalid(
+                f'<{clip.tag} id="{clip.render_id}"> is taken off the page while the video runs.',
+                resolution="Leave it where it is: what is over is neither seen nor heard.",
+            )
     groups = dict(enumerate(told["groups"]))
     voices = tuple(
         _voice(clip, sources[clip.source], files[clip.source], authored[clip.render_id])

@@ -35,10 +35,11 @@ class Schedule:
 
         Before the clip's start it is its first frame; after the source's end its last, or the first again in a loop.
         """
+        first = self.first
         steps = max(0.0, (seconds - self.clip.start) * self.clip.rate * float(self.fps) + _TOLERANCE)
         if self.clip.loop:
             steps %= float((self.track.end - self._start) * self.track.time_base * self.fps)
-        return max(self.first, bisect_right(self._positions, min(floor(steps), self.length - 1)) - 1)
+        return max(first, bisect_right(self._positions, min(floor(steps), self.length - 1)) - 1)
 
     @cached_property
     def first(self) -> int:

@@ -29,7 +29,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_a_machine_that_is_set_up_passes(nowhere: None, tmp_path: Path) -> None:
-    """The browser starts, ffmpeg has libx264; no server is started to find that out."""
+    """The browser starts, ffmpeg has every encoder; no server is started to find that out."""
     findings = examine()
     assert [finding for finding in findings if not finding.ok] == []
     assert named(findings, "Chromium").found.startswith("153.")

@@ -33,6 +33,13 @@ def test_a_video_gets_a_poster_and_a_sheet_beside_each_other(video: Path) -> Non
     assert (poster.read_bytes(), sheet.read_bytes()) == first
 
 
+def test_stills_keep_the_whole_name_of_their_video(video: Path) -> None:
+    """Blanks as they are, and dots too: promo.v1 and promo.v2 do not overwrite each other's."""
+    for name in ("promo.v1.mp4", "my film.mp4"):
+        video = video.rename(video.with_name(name))
+        assert _made(video)[0].name == f"{name.removesuffix('.mp4')}-poster.jpg"
+
+
 def test_a_renders_folder_leads_to_its_video(video: Path, tmp_path: Path) -> None:
     """By its report, which also tells the rate: the poster of a moment is the same by either way."""
     folder = tmp_path / "render"

@@ -147,8 +147,10 @@ def test_a_stamp_is_white_on_black_in_the_lower_left_corner() -> None:
 
 def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
     """By name, with what can be shown."""
-    for name, content in (("notes.mp4", b"not a video"), ("empty.tar.gz", b"")):
+    for name, content in (("notes.mp4", b"not a video"), ("notes.tar.gz", b"not an archive")):
         (tmp_path / name).write_bytes(content)
+    with pytest.raises(OutputInvalid, match=r"notes\.tar\.gz holds no PNG pictures"):
+        film(tmp_path / "notes.tar.gz")
     with pytest.raises(OutputInvalid, match=r"notes\.mp4 is no video"):
         film(tmp_path / "notes.mp4")
     with png_sequence.writing(tmp_path / "none.tar.gz") as add:

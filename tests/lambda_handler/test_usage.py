@@ -15,6 +15,8 @@ from lambda_handler.errors import BrowserFailed
 from lambda_handler.grid import FrameRange
 from lambda_handler.handler import handler
 from lambda_handler.manifest import Manifest
+from lambda_handler.progress import read_progress
+from lambda_handler.render_folder import RenderFolder
 
 
 @pytest.fixture
@@ -102,6 +104,15 @@ def test_outside_lambda_nothing_is_reckoned(rendered: Render) -> None:
     assert rendered.planned["EstimatedCostUsd"] is None
     assert "attempts" not in json.loads(storage.read(f"{rendered.folder}/progress/0.json"))
     assert not storage.exists(f"{rendered.folder}/progress/plan.json")
+
+
+def test_a_chunk_that_failed_before_its_first_frame_has_no_progress(planned: Render, in_lambda: None) -> None:
+    """Its attempt is in the folder, and whoever watches the render goes on."""
+    planned.plan()
+    with pytest.raises(RuntimeError):
+        planned.chunk(0, PlanHash="0" * 64)
+    assert "attempts" in json.loads(storage.read(f"{planned.folder}/progress/0.json"))
+    assert read_progress(RenderFolder(planned.folder)) == {}
 
 
 def test_a_folder_that_cannot_be_written_to_keeps_its_own_error(planned: Render, in_lambda: None) -> None:
