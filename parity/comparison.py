@@ -122,5 +122,7 @@ def _our_failure(output: str, errors: str) -> str:
 
 def _their_failure(output: str, errors: str) -> str:
     lines = [line.strip() for line in f"{output}\n{errors}".splitlines() if line.strip()]
-    named = [line for line in lines if "error" in line.lower() or "fail" in line.lower()]
-    return (named or lines or ["no message"])[-1][:300]
+    named = [index for index, line in enumerate(lines) if "error" in line.lower() or "fail" in line.lower()]
+    # "Render failed" is a line of its own, and the reason is below it.
+    told = lines[named[-1] : named[-1] + 3] if named else lines[-1:]
+    return " ".join(told)[:300] or "no message"

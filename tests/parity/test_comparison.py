@@ -83,11 +83,11 @@ def test_both_renders_are_compared_and_drawn_on_one_sheet(tmp_path: Path, server
 
 
 def test_a_reference_that_fails_is_told_with_its_own_words(tmp_path: Path, server: object) -> None:
-    """The last line that speaks of an error is its reason."""
+    """From the last line that speaks of a failure on: the reason may be below it."""
     project = tmp_path / "project"
     project.mkdir()
     (project / "index.html").write_text(page(duration="0.2"))
     script = tmp_path / "fail.cjs"
-    script.write_text("console.log('starting'); console.error('Error: no such font'); process.exit(1)")
+    script.write_text("console.log('starting'); console.error('Render failed'); console.error('no such font'); process.exit(1)")
     row = render_both(project, "project", Reference(script, {}), tmp_path / "work", 16)
-    assert row.verdict(Limits()) == "theirs: Error: no such font"
+    assert row.verdict(Limits()) == "theirs: Render failed no such font"
