@@ -88,6 +88,6 @@ def test_a_reference_that_fails_is_told_with_its_own_words(tmp_path: Path, serve
     project.mkdir()
     (project / "index.html").write_text(page(duration="0.2"))
     script = tmp_path / "fail.cjs"
-    script.write_text("console.log('starting'); console.error('Render failed'); console.error('no such font'); process.exit(1)")
+    script.write_text("console.log('starting'); console.error('Render failed\\nno such font'); process.exit(1)")
     row = render_both(project, "project", Reference(script, {}), tmp_path / "work", 16)
     assert row.verdict(Limits()) == "theirs: Render failed no such font"
