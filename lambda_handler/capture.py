@@ -9,9 +9,10 @@ for damage first, and the last picture is given again while there is none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 from lambda_handler.grid import FrameRange, frame_time
 from lambda_handler.page.session import CompositionPage
@@ -29,12 +30,22 @@ class Frame:
     fresh: bool
 
 
-def frames(page: CompositionPage, which: FrameRange, fps: Fraction, jpeg_quality: int | None) -> Iterator[Frame]:
-    """The pictures of the frames `which`, in order; PNG where there is no JPEG quality."""
+def frames(
+    page: CompositionPage,
+    which: FrameRange,
+    fps: Fraction,
+    jpeg_quality: int | None,
+    on_the_way: Callable[[int], None] = lambda _: None,
+) -> Iterator[Frame]:
+    """The pictures of the frames `which`, in order; PNG where there is no JPEG quality.
+
+    Where it is a long way to a frame (as to a late chunk's first), `on_the_way` is told about every second how many
+    frames are done.
+    """
     previous = b""
     still = False
     for index in range(which.start, which.end):
-        page.seek(frame_time(index, fps))
+        page.seek(frame_time(index, fps), partial(on_the_way, index - which.start))
         if still and not page.has_changed():
             yield Frame(index, previous, fresh=False)
             continue

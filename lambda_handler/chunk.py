@@ -129,7 +129,7 @@ def _rendered(
         if taken.transparent:
             page.clear_background()
         with _writing(manifest, which, video) as write:
-            for frame in capture.frames(page, which, manifest.rate, taken.jpeg_quality):
+            for frame in capture.frames(page, which, manifest.rate, taken.jpeg_quality, between_frames):
                 write(frame)
                 captured += frame.fresh
                 between_frames(frame.index - which.start + 1)

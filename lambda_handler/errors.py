@@ -272,8 +272,7 @@ class PageNotReady(ProjectError):
 
     code = "PAGE_NOT_READY"
     advice = (
-        "Register the timeline in window.__timelines under the composition's id, or mark the composition "
-        "data-no-timeline; HYPERFRAMES_PAGE_TIMEOUT (seconds) sets the limit."
+        "Do what the message says about what the page waits for; HYPERFRAMES_PAGE_TIMEOUT (seconds) sets the limit."
     )
 
 

@@ -13,13 +13,19 @@ from playwright.sync_api import Browser
 from rendering import HEIGHT, WIDTH
 
 from lambda_handler import toolchain
-from lambda_handler.compile.fetch import Network
+from lambda_handler.compile.fetch import Fetched
 from lambda_handler.compile.page import compile_page, init_script
+from lambda_handler.media_sources import page_facts, probe_all
 from lambda_handler.page.session import CompositionPage, opened
 from lambda_handler.site import stage
 
 SIZE = {"width": WIDTH, "height": HEIGHT}
 Colour = tuple[int, int, int]
+
+
+def no_network(url: str, *, asked_by: str) -> Fetched:
+    """A `Fetch` for what must not need one."""
+    raise AssertionError(f"{asked_by} asks the network for {url}.")
 
 
 @dataclass(frozen=True)
@@ -71,10 +77,12 @@ def shows_in(browser: Browser, place: Path) -> Shows:
             variables or {},
             node_modules=toolchain.node_modules(),
             runtime=toolchain.page_runtime().script,
-            fetch=Network(),
+            fetch=no_network,
         )
         site = stage(compiled.files, place / "staged")
-        with opened(browser, site, init_script(30.0), **SIZE, fps=30.0) as composition:
+        facts = page_facts(probe_all(toolchain.ffmpeg(), {path: site[path] for path in compiled.media}))
+        script = init_script(30.0, facts, compiled.animated)
+        with opened(browser, site, script, **SIZE, fps=30.0) as composition:
             composition.make_ready(())
             yield Shown(composition)
             composition.problems.check()

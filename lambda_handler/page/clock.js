@@ -8,6 +8,7 @@
     Date: window.Date,
     setTimeout: window.setTimeout.bind(window),
     MessageChannel: window.MessageChannel,
+    milliseconds: performance.now.bind(performance),
   };
   // Timers that a page sets to wait for something are short; longer ones mean a moment of the video.
   const POLLING_DELAY_MS = 250;
@@ -22,6 +23,7 @@
   let insideTimer = false;
   const timers = new Map();
   let frameCallbacks = new Map();
+  let unfinished = null;
 
   function VirtualDate(...parts) {
     if (!new.target) return new native.Date(now).toString();
@@ -151,22 +153,31 @@
   window.__hfClock = {
     now: () => now,
 
-    // Moves time to `ms`, with an animation frame every `step` ms on the way. Going back does not undo what was done.
-    async seekTo(ms, step = LONGEST_PAUSE_MS) {
-      const seek = { fired: 0 };
+    // Moves time to `ms`, with an animation frame every LONGEST_PAUSE_MS on the way. Going back does not undo what was
+    // done. False when it took longer than `patience` real ms: the same call again goes on, through the same moments.
+    async seekTo(ms, { patience = Infinity } = {}) {
+      const seek = unfinished?.ms === ms ? unfinished : { ms, start: now, frames: 0, fired: 0 };
+      unfinished = null;
       const moveTo = async (moment) => {
         await runTimersUntil(moment, seek);
         now = moment;
         seed();
-        for (const clock of sameOriginFrames()) await clock.seekTo(moment, step);
+        for (const clock of sameOriginFrames()) await clock.seekTo(moment);
       };
-      const start = now;
-      for (let i = 1; start + i * step < ms - 1e-6; i++) {
-        await moveTo(start + i * step);
+      const next = () => seek.start + (seek.frames + 1) * LONGEST_PAUSE_MS;
+      const began = native.milliseconds();
+      while (next() < ms - 1e-6) {
+        await moveTo(next());
+        seek.frames++;
         this.animationFrame();
         await macrotask();
+        if (native.milliseconds() - began >= patience) {
+          unfinished = seek;
+          return false;
+        }
       }
       await moveTo(ms);
+      return true;
     },
 
     // One animation frame at the current time. What callbacks queue waits for the next one.

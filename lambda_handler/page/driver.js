@@ -4,6 +4,8 @@
 (() => {
   const clock = window.__hfClock;
   const MAX_PRIMED_MOMENTS = 5000;
+  // How long a seek works before it lets the renderer look at its limits.
+  const PATIENCE_MS = 1000;
 
   // What page libraries know a renderer by. Shader transitions wrap `seek`, draw each transition inside the page, and
   // say with __hf_page_composite_pending that they need one paint for it.
@@ -80,9 +82,10 @@
   };
   XMLHttpRequest.prototype.send = function (...parts) {
     const request = { url: urls.get(this) };
-    asked.add(request);
-    this.addEventListener("loadend", () => asked.delete(request));
-    return send.apply(this, parts);
+    this.addEventListener("loadend", () => (request.ended = true) && asked.delete(request), { once: true });
+    send.apply(this, parts);
+    // One that cannot be sent has no end either; a synchronous one has had its end by now.
+    if (!request.ended) asked.add(request);
   };
 
   let tailwind = null;
@@ -169,7 +172,8 @@
       return reasons;
     },
 
-    // Called once, when nothing is waited for any more. Returns the fonts that could not be loaded.
+    // Called once, when nothing is waited for any more. Returns the fonts that could not be loaded, and the compositions
+    // whose timelines were not primed.
     async settleAtStart() {
       const failedFonts = await loadFonts();
       await decodeImages();
@@ -177,20 +181,24 @@
       window.gsap?.ticker?.lagSmoothing?.(0);
       window.__hfForceTimelineRebind?.();
       await window.__hfAnimated.ready();
-      this.prime();
-      return failedFonts;
+      return { failedFonts, unprimed: this.prime() };
     },
 
     // A tween records where it starts from when it is first drawn. Visiting each start in order, silently, makes
-    // those records the same whichever frame a worker begins with.
+    // those records the same whichever frame a worker begins with. Returns the ids that have too many starts for it.
     prime() {
-      for (const timeline of Object.values(window.__timelines || {})) {
+      const unprimed = [];
+      for (const [id, timeline] of Object.entries(window.__timelines || {})) {
         if (!timeline?.getChildren || !timeline.totalTime) continue;
         const starts = tweenStarts(timeline);
-        if (starts.length > MAX_PRIMED_MOMENTS) continue;
+        if (starts.length > MAX_PRIMED_MOMENTS) {
+          unprimed.push(id);
+          continue;
+        }
         for (const start of starts) timeline.totalTime(start, true);
         timeline.totalTime(0, true);
       }
+      return unprimed;
     },
 
     // Where every video and audio element stands in time; seconds, as the page resolves them.
@@ -203,15 +211,20 @@
     // Shows the frame at `seconds`; resolves when the page's own promises about it are kept. `frames`: the pictures
     // of the videos that change, by render id; they come first, so that scripts that draw videos draw these. True means
     // that the page draws elements into canvases, for which it has to be painted: between `beforePaint` and `afterPaint`.
+    // Null means that the page is still on its way: go on with `arrive`, until it gives another answer.
     async seek(seconds, frames, limit) {
       await window.__hfMedia.show(frames);
       await window.__hfAnimated.show(seconds);
-      await clock.seekTo(seconds * 1000);
+      return this.arrive(seconds, Object.keys(frames).length > 0, limit);
+    },
+
+    async arrive(seconds, changed, limit) {
+      if (!(await clock.seekTo(seconds * 1000, { patience: PATIENCE_MS }))) return null;
       rewindLotties();
       seekHeard = false;
       window.__hf.seek(seconds);
       // The runtime does not say the same moment twice, not even when the videos are others by now.
-      if (!seekHeard && Object.keys(frames).length) window.__hfReseekGpu?.(seconds);
+      if (!seekHeard && changed) window.__hfReseekGpu?.(seconds);
       clock.animationFrame();
       await promisesKept(seconds, limit);
       if (loadingImages().length) await decodeImages();

@@ -25,12 +25,16 @@ _FAILED_REQUEST = "Failed to load resource"
 
 @dataclass
 class Problems:
-    """Scripts that threw, files that are missing, requests that were refused, errors on the console."""
+    """Scripts that threw, files that are missing, requests that were refused, errors on the console.
+
+    And the compositions whose timelines have too many tweens to be visited before the first frame.
+    """
 
     scripts: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
+    unprimed: list[str] = field(default_factory=list)
 
     def check(self) -> None:
         """Raises PageAssetMissing or PageScriptFailed when the picture cannot be right."""
@@ -51,7 +55,12 @@ class Problems:
         """What did not stop the render, for its report."""
         refused = (f"The page asked for {url}, which it was refused." for url in dict.fromkeys(self.refused))
         console = (f"The page's console says: {text}" for text in dict.fromkeys(self.console))
-        return (*refused, *list(console)[:MAX_CONSOLE_ERRORS])
+        unprimed = (
+            f'Composition "{name}" has a timeline with very many tweens. They are not visited before the first frame: '
+            "one that begins where another left off may begin elsewhere, depending on how the video is cut."
+            for name in self.unprimed
+        )
+        return (*unprimed, *refused, *list(console)[:MAX_CONSOLE_ERRORS])
 
     def refuse(self, request: Request) -> None:
         """Remembers a request that got no answer."""

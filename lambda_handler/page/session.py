@@ -7,10 +7,9 @@ else is refused and remembered.
 from __future__ import annotations
 
 import base64
-import mimetypes
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,34 +23,20 @@ from lambda_handler.errors import (
     BrowserFailed,
     FeatureNotSupported,
     GpuNotSoftware,
-    PageNotReady,
     PageScriptFailed,
 )
 from lambda_handler.page import AUDIO_QUESTION
+from lambda_handler.page.content_types import content_type
+from lambda_handler.page.gates import BROKEN_PROMISE, PAGE_TIMEOUT_VARIABLE, not_kept, not_ready
 from lambda_handler.page.problems import ORIGIN, Problems
 from lambda_handler.video.player import Shown, VideoPlayer
 
-PAGE_TIMEOUT_VARIABLE = "HYPERFRAMES_PAGE_TIMEOUT"
 DEFAULT_PAGE_TIMEOUT_SECONDS = 45.0
 # A page that asks for nothing any more and still lacks a timeline will not register one.
 QUIET_SECONDS = 3.0
 STANDSTILL_SECONDS = 0.2
 POLL_SECONDS = 0.02
 SCREENSHOT_TRIES = 5
-BROKEN_PROMISE = "(waitUntil)"
-GATES = {
-    "document": "its document: a script or a style sheet is still loading",
-    "runtime": "the page runtime to be ready; what the page registered for it to wait for: {}",
-    "timeline": 'composition "{}" to register its timeline in window.__timelines',
-    "image": "image {}",
-    "answer": "the answer to {}",
-    "tailwind": "tailwind (window.__tailwindReady)",
-}
-"""What a page that is not ready is said to wait for."""
-
-mimetypes.add_type("font/woff2", ".woff2")
-mimetypes.add_type("text/javascript", ".mjs")
-mimetypes.add_type("model/gltf-binary", ".glb")
 
 
 def _page_timeout() -> float:
@@ -97,11 +82,11 @@ class CompositionPage:
                     untimed = (*untimed, *(reason["what"] for reason in reasons))
             if waited > limit:
                 self.problems.check()
-                told = "; ".join(GATES[reason["gate"]].format(reason.get("what") or "nothing") for reason in reasons)
-                raise PageNotReady(f"After {limit:g} s the page still waits for {told}.")
+                raise not_ready(reasons, limit)
             time.sleep(POLL_SECONDS)
-        failed_fonts = self._evaluate("() => __hfDriver.settleAtStart()")
-        self.problems.missing += [f"font {font}" for font in failed_fonts]
+        settled = self._evaluate("() => __hfDriver.settleAtStart()")
+        self.problems.missing += [f"font {font}" for font in settled["failedFonts"]]
+        self.problems.unprimed += settled["unprimed"]
         self.problems.check()
         self._ticks = time.monotonic() * 1000 + 1000
         return untimed
@@ -155,14 +140,21 @@ class CompositionPage:
         """The paths of all files that the page was given."""
         return frozenset(self._served.given)
 
-    def seek(self, seconds: float) -> None:
-        """Moves the page to the moment `seconds`, its videos with it."""
+    def seek(self, seconds: float, on_the_way: Callable[[], None] = lambda: None) -> None:
+        """Moves the page to the moment `seconds`, its videos with it.
+
+        A long way there is gone about a second of real time at once, and `on_the_way` called in between: it may raise.
+        """
         shown = self._served.videos.at(seconds) if self._served.videos else {}
         changed = {
             name: [f"/{now.path}", now.media_time] for name, now in shown.items() if self._shown.get(name) != now
         }
         limit = _page_timeout()
-        if self._evaluate("parts => __hfDriver.seek(...parts)", [seconds, changed, limit]):
+        paints = self._evaluate("parts => __hfDriver.seek(...parts)", [seconds, changed, limit])
+        while paints is None:
+            on_the_way()
+            paints = self._evaluate("parts => __hfDriver.arrive(...parts)", [seconds, bool(changed), limit])
+        if paints:
             self._evaluate("() => __hfDriver.beforePaint()")
             self._begin_frame(**self._next_tick())
             self._evaluate("parts => __hfDriver.afterPaint(...parts)", [seconds, limit])
@@ -211,7 +203,7 @@ class CompositionPage:
             return self._page.evaluate(expression, argument)
         except PlaywrightError as error:
             if BROKEN_PROMISE in error.message:
-                raise PageNotReady(error.message.splitlines()[0].rpartition("Error: ")[2] + ".") from error
+                raise not_kept(error.message.splitlines()[0].rpartition("Error: ")[2]) from error
             if not self._page.is_closed() and "closed" not in error.message and "crashed" not in error.message:
                 raise PageScriptFailed(f"The page failed: {error.message.splitlines()[0]}") from error
             raise BrowserFailed(f"Chromium died: {error.message.splitlines()[0]}") from error
@@ -266,9 +258,7 @@ def _page(context: BrowserContext, served: Served, init_script: str, problems: P
         own = f"{parts.scheme}://{parts.netloc}" == ORIGIN
         body = served.body(unquote(parts.path).lstrip("/") if own else request.url)
         if body is not None:
-            kind = mimetypes.guess_type(parts.path)[0] or "application/octet-stream"
-            text = kind.startswith("text/") or kind.endswith(("json", "xml"))
-            route.fulfill(body=body, content_type=f"{kind}; charset=utf-8" if text else kind)
+            route.fulfill(body=body, content_type=content_type(parts.path))
             return
         problems.refuse(request)
         if own:

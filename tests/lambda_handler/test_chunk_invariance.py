@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from rendering import GSAP, page
+from showing import no_network
 
 from lambda_handler import toolchain
 from lambda_handler.browser import launched
 from lambda_handler.capture import frames
-from lambda_handler.compile.fetch import Network
 from lambda_handler.compile.page import CompiledPage, compile_page, init_script
 from lambda_handler.grid import FrameRange, frame_time
 from lambda_handler.page.session import CompositionPage, opened
@@ -39,7 +39,7 @@ def _compiled(project: Path) -> CompiledPage:
         {},
         node_modules=toolchain.node_modules(),
         runtime=toolchain.page_runtime().script,
-        fetch=Network(),
+        fetch=no_network,
     )
 
 

@@ -147,12 +147,17 @@ TIMES = (
         {"card.html": _timed("card", "")},
     ),
     Case(
-        "a cycle of references begins at 0",
+        "a cycle of references is cut: the second comes after a first that began at 0, and the first after the second",
         _main(
             _box('id="a" data-start="b" data-duration="0.2"', "#f00")
             + _box('id="b" data-start="a" data-duration="0.2"', "#0f0", 50)
         ),
-        ((0.9, 20, 20, WHITE), (0.9, 70, 20, WHITE)),
+        (
+            (0.0, 20, 20, WHITE), (0.1, 20, 20, WHITE), (0.3, 20, 20, WHITE), (0.4, 20, 20, RED), (0.5, 20, 20, RED),
+            (0.6, 20, 20, WHITE),
+            (0.0, 70, 20, WHITE), (0.1, 70, 20, WHITE), (0.2, 70, 20, GREEN), (0.3, 70, 20, GREEN),
+            (0.4, 70, 20, WHITE),
+        ),
     ),
     Case(
         "what is in a late host begins with it, and ends with it",

@@ -151,6 +151,29 @@ def test_a_timer_that_throws_is_reported_and_the_next_one_runs(opened: Opened) -
     assert errors == ["broken"]
 
 
+def test_a_way_that_is_gone_in_pieces_passes_the_same_moments(opened: Opened) -> None:
+    """Timers, animation frames and randomness as if it were gone at once; here it stops after each animation frame."""
+    script = (
+        "const draw = now => { log.push(['frame', now, Math.random()]); requestAnimationFrame(draw) };"
+        "requestAnimationFrame(draw); setInterval(() => log.push(['timer', performance.now(), Math.random()]), 170);"
+    )
+    pieces = (
+        "async ms => { let calls = 1; while (!(await __hfClock.seekTo(ms, {patience: 0}))) calls++;"
+        " return [calls, log.splice(0)] }"
+    )
+    for moments in ((3000,), (1000 / 30, 3100)):
+        whole, cut = opened(script), opened(script)
+        for moment in moments:
+            at_once = whole.evaluate("async ms => [await __hfClock.seekTo(ms), log.splice(0)]", moment)
+            calls, in_pieces = cut.evaluate(pieces, moment)
+            assert at_once == [True, in_pieces]
+        assert calls > 5
+        assert [entry[1] for entry in in_pieces if entry[0] == "frame"][:2] == [
+            moments[0] % 1000 + 500,
+            moments[0] % 1000 + 1000,
+        ]
+
+
 def test_an_animation_frame_runs_once_for_each_frame(opened: Opened) -> None:
     """What it asks for waits for the next one; its time is the frame's."""
     page = opened(

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 from rendering import BOX, GSAP, page
+from showing import no_network
 
 from lambda_handler import toolchain
 from lambda_handler.browser import launched
-from lambda_handler.compile.fetch import Network
+from lambda_handler.capture import frames
 from lambda_handler.compile.page import compile_page, init_script
-from lambda_handler.errors import PageNotReady, PageScriptFailed
-from lambda_handler.page.session import PAGE_TIMEOUT_VARIABLE, CompositionPage, opened
+from lambda_handler.errors import ChunkDeadline, PageNotReady, PageScriptFailed
+from lambda_handler.grid import FrameRange
+from lambda_handler.page.gates import GATES, PAGE_TIMEOUT_VARIABLE
+from lambda_handler.page.session import CompositionPage, opened
 from lambda_handler.site import stage
 
 Opened = Callable[[str], AbstractContextManager[CompositionPage]]
@@ -42,7 +46,7 @@ def composition(browser: Browser, tmp_path: Path) -> Opened:
             {},
             node_modules=toolchain.node_modules(),
             runtime=toolchain.page_runtime().script,
-            fetch=Network(),
+            fetch=no_network,
         )
         site = stage(compiled.files, tmp_path)
         with opened(browser, site, init_script(30.0), **SIZE, fps=30.0) as ready:
@@ -132,6 +136,50 @@ def test_what_a_page_still_waits_for_is_named(composition: Opened, monkeypatch: 
         ready.make_ready(())
 
 
+WAITING = {
+    "document": (
+        "Object.defineProperty(document, 'readyState', {get: () => 'loading'})",
+        "its document",
+        "document.open()",
+    ),
+    "runtime": (
+        "Object.defineProperty(window, '__playerReady', {get: () => false, set() {}})",
+        "the page runtime",
+        "what the page registers",
+    ),
+    "timeline": ("", 'composition "late" to register its timeline', "or mark the composition data-no-timeline"),
+    "image": (
+        "Object.defineProperty(HTMLImageElement.prototype, 'complete', {get: () => false});"
+        "document.getElementById('root').append(Object.assign(new Image(), {src: 'data:,slow'}))",
+        "image data:,slow",
+        "Make the image smaller",
+    ),
+    "answer": (
+        "Response.prototype.clone = () => ({arrayBuffer: () => new Promise(() => {})}); fetch('/index.html')",
+        "the answer to /index.html",
+        "Put what the page fetches into the project",
+    ),
+    "tailwind": ("window.__tailwindReady = false", "tailwind (window.__tailwindReady)", "Set window.__tailwindReady"),
+}
+
+
+@pytest.mark.parametrize("gate", GATES)
+def test_what_is_waited_for_decides_what_to_do_about_it(
+    composition: Opened, monkeypatch: pytest.MonkeyPatch, gate: str
+) -> None:
+    """Both are named, with what changes the limit; advice about other reasons is not given."""
+    script, waits_for, advice = WAITING[gate]
+    mounted = '<div data-composition-id="late" data-width="9" data-height="9"></div>' if gate == "timeline" else ""
+    monkeypatch.setenv(PAGE_TIMEOUT_VARIABLE, "0.5")
+    with composition(page(f"{mounted}<script>{script}</script>")) as ready, pytest.raises(PageNotReady) as caught:
+        ready.make_ready(())
+    assert caught.value.summary.startswith("After 0.5 s the page still waits for")
+    assert waits_for in caught.value.summary
+    assert advice in caught.value.resolution
+    assert PAGE_TIMEOUT_VARIABLE in caught.value.resolution
+    assert not [other for other in GATES if other != gate and GATES[other].resolution in caught.value.resolution]
+
+
 def test_requests_are_answered_from_the_plan_or_refused(composition: Opened) -> None:
     """Nothing leaves the page: not to the internet, not to the machine, not to the metadata service."""
     urls = ["https://example.com/x", "http://169.254.169.254/latest/meta-data/", "http://127.0.0.1:1/", "/none.json"]
@@ -163,6 +211,8 @@ def test_a_promise_that_is_never_kept_has_a_limit(composition: Opened, monkeypat
         with pytest.raises(PageNotReady, match=r"\(waitUntil\) about 0\.5 s was not kept within 0\.3 s") as caught:
             ready.seek(0.5)
         assert PAGE_TIMEOUT_VARIABLE in str(caught.value)
+        assert "waitUntil" in caught.value.resolution
+        assert "timeline" not in caught.value.resolution
 
 
 def test_a_promise_of_tailwind_is_waited_for(composition: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,3 +253,57 @@ def test_a_page_is_not_ready_before_it_has_what_it_asked_for(composition: Opened
     with composition(page(f"<script>{ask}</script>")) as ready:
         ready.make_ready(())
         assert _told(ready, "got > 0") is True
+
+
+def test_a_request_that_cannot_be_sent_is_not_waited_for(composition: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor one that was answered while it was sent: neither has an end to come."""
+    script = (
+        "try { new XMLHttpRequest().send() } catch (error) { window.thrown = error.name }"
+        "const asked = new XMLHttpRequest(); asked.open('GET', '/index.html', false); asked.send();"
+    )
+    monkeypatch.setenv(PAGE_TIMEOUT_VARIABLE, "5")
+    with composition(page(f"<script>{script}</script>")) as ready:
+        ready.make_ready(())
+        assert _told(ready, "thrown") == "InvalidStateError"
+
+
+def test_a_long_way_is_gone_in_pieces_between_which_the_renderer_may_stop(composition: Opened) -> None:
+    """Here each animation frame takes 0.3 s: four of them, and a look at the limits."""
+    script = (
+        "<script>window.drawn = []; const real = () => new Event('x').timeStamp; const draw = now => {"
+        "drawn.push(now); for (const end = real() + 300; real() < end; ); requestAnimationFrame(draw) };"
+        "requestAnimationFrame(draw);</script>"
+    )
+    looks: list[object] = []
+    with composition(page(script, duration="10")) as ready:
+        ready.make_ready(())
+        _told(ready, "drawn.splice(0)")
+        ready.seek(4.2, lambda: looks.append(_told(ready, "drawn.length")))
+        assert _told(ready, "drawn") == [500, 1000, 1500, 2000, 2500, 3000, 3500, 4000, 4200]
+        assert 1 <= len(looks) <= 4
+        assert looks[0] in (1, 2, 3, 4)
+
+        def stop(done: int) -> None:
+            raise ChunkDeadline(f"The time is up after {done} frames.")
+
+        late = FrameRange(3000, 3002)
+        with pytest.raises(ChunkDeadline, match="after 0 frames"):
+            next(frames(ready, late, Fraction(30), None, stop))
+
+
+def test_a_timeline_of_too_many_tweens_to_visit_is_a_warning(composition: Opened) -> None:
+    """Here it is one more than those that are visited, which give none."""
+    building = (
+        "const tl = gsap.timeline({paused: true}); for (let i = 0; i < COUNT; i++) tl.set('#box', {x: i}, i / 5000);"
+        "window.__timelines = {main: tl};"
+    )
+    told = {}
+    for count in (5000, 5001):
+        script = building.replace("COUNT", str(count))
+        body = f'<script src="{GSAP}"></script>{BOX}<script>{script}</script>'
+        with composition(page(body, no_timeline="")) as ready:
+            ready.make_ready(())
+            told[count] = ready.problems.warnings()
+    assert told[5000] == ()
+    assert len(told[5001]) == 1
+    assert told[5001][0].startswith('Composition "main" has a timeline with very many tweens.')

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 from rendering import GSAP, page
+from showing import no_network
 from synthetic_media import counting, made
 
 from lambda_handler import toolchain
 from lambda_handler.browser import launched
-from lambda_handler.compile.fetch import Fetch, Fetched, Network
+from lambda_handler.compile.fetch import Fetch, Fetched
 from lambda_handler.compile.page import compile_page, init_script
 from lambda_handler.media_clips import MediaClip, clips
 from lambda_handler.media_sources import page_facts, probe_all
@@ -56,7 +57,7 @@ def composition(browser: Browser, tmp_path: Path, media: Path) -> Opened:
             {},
             node_modules=toolchain.node_modules(),
             runtime=toolchain.page_runtime().script,
-            fetch=fetch or Network(),
+            fetch=fetch or no_network,
         )
         site = stage(compiled.files, tmp_path)
         facts = page_facts(probe_all(toolchain.ffmpeg(), {path: site[path] for path in compiled.media}))

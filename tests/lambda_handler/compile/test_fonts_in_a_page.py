@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 from rendering import page
+from showing import no_network
 
 from lambda_handler import toolchain
 from lambda_handler.browser import launched
 from lambda_handler.browser_fonts import unpacked
-from lambda_handler.compile.fetch import Fetched
 from lambda_handler.compile.font_families import ALIASES
 from lambda_handler.compile.page import compile_page, init_script
 from lambda_handler.page.session import CompositionPage, opened
@@ -34,10 +34,6 @@ NAMES = {
     "jetbrains-mono": "JetBrains Mono",
     "eb-garamond": "EB Garamond",
 }
-
-
-def _nothing(url: str, *, asked_by: str) -> Fetched:
-    raise AssertionError(f"{asked_by} asks the network for {url}.")
 
 
 Opened = Callable[..., AbstractContextManager[CompositionPage]]
@@ -65,7 +61,7 @@ def composition(browser: Browser, tmp_path: Path) -> Opened:
             {},
             node_modules=toolchain.node_modules(),
             runtime=toolchain.page_runtime().script,
-            fetch=_nothing,
+            fetch=no_network,
         )
         assert compiled.warnings == ()
         with opened(browser, stage(compiled.files, tmp_path), init_script(30.0), **SIZE, fps=30.0) as ready:
