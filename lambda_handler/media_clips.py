@@ -38,7 +38,7 @@ def clips(told: Iterable[Mapping[str, Any]], duration: float) -> tuple[MediaClip
     """
     found = []
     for clip in told:
-        start, end = float(clip["start"]), min(float(duration if clip["end"] is None else clip["end"]), duration)
+        start, end = float(clip["start"]), min(float(clip["end"] or duration), duration)
         if clip["source"] and end > max(start, 0.0):
             found.append(
                 MediaClip(

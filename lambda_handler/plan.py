@@ -19,7 +19,14 @@ from lambda_handler.browser import arguments, launched
 from lambda_handler.compile.fetch import Network
 from lambda_handler.compile.fonts import FontStrictness
 from lambda_handler.compile.page import CompiledPage, compile_page, init_script
-from lambda_handler.errors import InvalidConfig, PageAssetMissing, PlanTooLarge, ProjectError, ProjectNotFound
+from lambda_handler.errors import (
+    CompositionInvalid,
+    InvalidConfig,
+    PageAssetMissing,
+    PlanTooLarge,
+    ProjectError,
+    ProjectNotFound,
+)
 from lambda_handler.events import DEFAULT_MAX_PARALLEL_CHUNKS, FRAME_RATES, Config, PlanEvent, PlanResult
 from lambda_handler.formats import FASTEST_GIF, FORMATS
 from lambda_handler.grid import FrameRange, frame_time, slices, total_frames
@@ -263,8 +270,8 @@ def _capture(config: Config, page: CompiledPage) -> Capture:
     )
     for name, size in (("width", page.width), ("height", page.height)):
         if output.even and size * scale % 2:
-            raise InvalidConfig(
-                f"format: {config.format} video has even sizes only, and data-{name} is {size}.",
+            raise CompositionInvalid(
+                f"{config.format} video has even sizes only, and data-{name} is {size}.",
                 resolution=f"Set data-{name} to {size + 1}, or ask for mov, webm, png-sequence or gif.",
             )
     return Capture(

@@ -199,7 +199,7 @@ def test_an_odd_size_is_for_formats_that_have_it(render: Callable[..., Render]) 
         RuntimeError, match=r"(?s)even sizes only, and data-width is 161.*Set data-width to 162"
     ) as caught:
         render(html).plan()
-    assert type(caught.value).__name__ == "InvalidConfigError"
+    assert type(caught.value).__name__ == "COMPOSITION_INVALID"
     made = render(html, folder="odd", format="webm")
     made.whole()
     assert len(alpha_pixels(local_path(made.output), 161, 91)) == 3
