@@ -155,6 +155,7 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
     ):
         untimed = composition.make_ready(())
         composition.require_software_gpu(webgpu=taken.webgpu)
+        composition.require_authored_videos()
         if taken.transparent:
             composition.clear_background()
         # A script or a variable may have given an element another file.

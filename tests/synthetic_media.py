@@ -96,7 +96,10 @@ def counting_videos(folder: Path) -> None:
     made(folder / "endless.png", *five, "-f", "apng", "-plays", "0")
     made(folder / "twice.png", *five, "-f", "apng", "-plays", "2")
     made(folder / "endless.webp", *five, "-c:v", "libwebp_anim", "-lossless", "1", "-loop", "0")
-    made(folder / "still.webp", "-f", "lavfi", "-i", "color=red:size=160x90", "-frames:v", "1", "-c:v", "libwebp")
+    made(folder / "endless.avif", *five, "-c:v", "libaom-av1", "-cpu-used", "8", "-crf", "10", "-loop", "0")
+    red = ["-f", "lavfi", "-i", "color=red:size=160x90", "-frames:v", "1"]
+    made(folder / "still.avif", *red, "-c:v", "libaom-av1", "-cpu-used", "8", "-still-picture", "1")
+    made(folder / "still.webp", *red, "-c:v", "libwebp")
 
 
 def grey_png(level: int, size: int) -> bytes:

@@ -87,7 +87,7 @@ def compile_page(
     flat = flatten(document, project.read_text, project.exists, entry)
     declared = declared_variables(document, flat.scopes)
     validate_overrides(declared, variables)
-    bound = fetch_bound_files(document, declared, flat.scopes, variables, fetch)
+    bound = fetch_bound_files(document, declared_variables(document, page=entry), flat.scopes, variables, fetch)
     apply_variables(document, flat.scopes, variables, entry)
     root = resolve_root(document, entry)
     assign_media_ids(document)

@@ -204,6 +204,8 @@
     // Where every video and audio element stands in time; seconds, as the page resolves them.
     media: () => window.__hfTiming.clips(),
 
+    madeVideos: () => window.__hfTiming.madeVideos(),
+
     knowMedia: (facts) => window.__hfMedia.know(facts),
 
     duration: () => Number(window.__player?.getDuration?.() ?? 0),

@@ -17,6 +17,7 @@
     if (!url) return null;
     try {
       const parts = new URL(url, document.baseURI);
+      parts.hash = "";
       return parts.origin === location.origin ? decodeURIComponent(parts.pathname).slice(1) : parts.href;
     } catch {
       return url;
@@ -107,22 +108,35 @@
     this.currentTime = seconds;
   };
 
-  // A video that was made by a script must not load by itself either.
+  // The attributes, not the properties above, are what the browser goes by.
+  function keepStill(element) {
+    if (element.getAttribute("preload") !== "none") element.setAttribute("preload", "none");
+    element.removeAttribute("autoplay");
+    element.setAttribute("disableremoteplayback", "");
+  }
+
+  // What a script makes must not load by itself either.
   const createElement = Document.prototype.createElement;
   Document.prototype.createElement = function (...parts) {
     const element = createElement.apply(this, parts);
-    if (element instanceof HTMLMediaElement) {
-      element.setAttribute("preload", "none");
-      element.setAttribute("disableremoteplayback", "");
-    }
+    if (element instanceof HTMLMediaElement) keepStill(element);
     return element;
   };
+  window.Audio = new Proxy(window.Audio, {
+    construct(target, [source], self) {
+      const element = Reflect.construct(target, [], self);
+      keepStill(element);
+      if (source !== undefined) element.src = source;
+      return element;
+    },
+  });
 
   const placeholder = ({ width, height }) =>
     `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"/>`)}`;
 
   // A video gets its own size, by a picture that shows nothing.
   function adopt(element) {
+    keepStill(element);
     const known = factsOf(element);
     if (element instanceof HTMLVideoElement && known?.width) element.poster = placeholder(known);
   }
@@ -133,9 +147,9 @@
   };
   new MutationObserver((changes) => {
     for (const change of changes)
-      if (change.type === "attributes") each(change.target, adopt);
+      if (change.type === "attributes") each(change.target, change.attributeName === "src" ? adopt : keepStill);
       else change.addedNodes.forEach((node) => each(node, adopt));
-  }).observe(document, { childList: true, subtree: true, attributes: true, attributeFilter: ["src"] });
+  }).observe(document, { childList: true, subtree: true, attributes: true, attributeFilter: ["src", "preload", "autoplay"] });
 
   document.addEventListener("DOMContentLoaded", () => {
     for (const element of document.querySelectorAll("video, audio")) if (!state(element).announced) announceLoaded(element);

@@ -16,7 +16,7 @@ MAX_CONSOLE_ERRORS = 20
 MAX_CONSOLE_CHARACTERS = 300
 
 # Without these the picture is another one; a failed fetch is the page's own business.
-_PICTURE_REQUESTS = frozenset({"document", "script", "stylesheet", "font", "image", "media"})
+_PICTURE_REQUESTS = frozenset({"document", "script", "stylesheet", "font", "image"})
 # The runtime asks for it wherever there are captions, and most projects have none.
 _OPTIONAL = frozenset({"/caption-overrides.json"})
 # Chromium's own words about a request that is told already.

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urldefrag, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, Route
 from playwright.sync_api import Error as PlaywrightError
@@ -108,6 +108,15 @@ class CompositionPage:
                 )
             if adapter != "swiftshader":
                 raise GpuNotSoftware(f"WebGPU would be drawn by {adapter} and not by SwiftShader.")
+
+    def require_authored_videos(self) -> None:
+        """Raises FeatureNotSupported where a script has put a video into the page: no chunk knows it by name."""
+        made = self._evaluate("() => __hfDriver.madeVideos()")
+        if made:
+            raise FeatureNotSupported(
+                f"A script has put {', '.join(made)} into the page, where it would stay blank.",
+                resolution="Put the video element into the page's HTML; scripts may still move, style and hide it.",
+            )
 
     def duration(self) -> float:
         """The length in seconds that the page itself reports; 0 where it knows none."""
@@ -254,9 +263,13 @@ class Served:
 def _page(context: BrowserContext, served: Served, init_script: str, problems: Problems) -> Page:
     def answer(route: Route) -> None:
         request = route.request
+        if request.resource_type == "media":
+            # Nothing plays in the page: what a player would show depends on when it is looked at.
+            route.abort()
+            return
         parts = urlsplit(request.url)
         own = f"{parts.scheme}://{parts.netloc}" == ORIGIN
-        body = served.body(unquote(parts.path).lstrip("/") if own else request.url)
+        body = served.body(unquote(parts.path).lstrip("/") if own else urldefrag(request.url).url)
         if body is not None:
             route.fulfill(body=body, content_type=content_type(parts.path))
             return

@@ -113,6 +113,12 @@
   window.__hfTiming = {
     startOf,
 
+    // The videos that a script has put into the page: how each can be told from others.
+    madeVideos: () =>
+      Array.from(document.querySelectorAll("video:not([data-hf-render-id])"))
+        .filter(sourceOf)
+        .map((video) => `<video${video.id && ` id="${video.id}"`} src="${sourceOf(video).slice(0, 200)}">`),
+
     clips() {
       nameMadeSounds();
       return Array.from(document.querySelectorAll("video[data-hf-render-id], audio[data-hf-render-id]"), (element) => {

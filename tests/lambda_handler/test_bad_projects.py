@@ -19,6 +19,7 @@ from lambda_handler.errors import (
     CompositionNotFound,
     DurationOutOfRange,
     EmptyComposition,
+    FeatureNotSupported,
     InvalidConfig,
     NotMediaPayload,
     PageAssetMissing,
@@ -105,6 +106,10 @@ BAD = (
         {"a.mp4": "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"}),
     Bad("video that is none", VideoSourceUnrenderable, page('<video src="a.mp4"></video>'), ("a.mp4",),
         {"a.mp4": "moov" * 100}),
+    Bad("video that a script makes", FeatureNotSupported,
+        _script("document.body.append(document.createElement('p')); "
+                "document.querySelector('p').innerHTML = '<video id=v autoplay muted src=a.webm>'"),
+        ('<video id="v" src="a.webm">', "into the page's HTML"), {"a.webm": "webm"}),
     Bad("never ready", PageNotReady, _script("window.__tailwindReady = false"), ("tailwind", "2 s")),
 )  # fmt: skip
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -10,12 +13,13 @@ import pytest
 from playwright.sync_api import Browser
 from rendering import GSAP, page
 from showing import no_network
-from synthetic_media import counting, made
+from synthetic_media import VP8, counting, made
 
 from lambda_handler import toolchain
 from lambda_handler.browser import launched
 from lambda_handler.compile.fetch import Fetch, Fetched
 from lambda_handler.compile.page import compile_page, init_script
+from lambda_handler.errors import FeatureNotSupported
 from lambda_handler.media_clips import MediaClip, clips
 from lambda_handler.media_sources import page_facts, probe_all
 from lambda_handler.page.session import CompositionPage, opened
@@ -33,9 +37,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """2 s of video of 200 x 100 px, and 1 s of sound."""
+    """2 s of video of 200 x 100 px, as MP4 and as WebM, and 1 s of sound."""
     folder = tmp_path_factory.mktemp("media")
     made(folder / "v.mp4", *counting(frames=60, size=(200, 100)), "-c:v", "libx264", "-preset", "ultrafast")
+    made(folder / "v.webm", *counting(frames=60, size=(200, 100)), *VP8)
     made(folder / "a.wav", "-f", "lavfi", "-i", "sine=duration=1")
     return folder
 
@@ -45,9 +50,9 @@ def composition(browser: Browser, tmp_path: Path, media: Path) -> Opened:
     """Opens a composition beside the media, and other files by name; made ready."""
 
     @contextmanager
-    def opening(html: str, fetch: Fetch | None = None, **files: str) -> Iterator[CompositionPage]:
+    def opening(source: str, fetch: Fetch | None = None, **files: str) -> Iterator[CompositionPage]:
         (tmp_path / "p").mkdir()
-        for name, text in {"index.html": html, **files}.items():
+        for name, text in {"index.html": source, **files}.items():
             (tmp_path / "p" / name).write_text(text)
         for file in media.iterdir():
             (tmp_path / "p" / file.name).write_bytes(file.read_bytes())
@@ -75,6 +80,12 @@ def _clips(composition: CompositionPage, duration: float = 10) -> dict[str, Medi
 
 def _windows(composition: CompositionPage, duration: float = 10) -> dict[str, tuple[float, float]]:
     return {name: (clip.start, clip.end) for name, clip in _clips(composition, duration).items()}
+
+
+def _declared(url: str) -> str:
+    """The attribute that declares the variable "clip"."""
+    variables = [{"id": "clip", "type": "image", "label": "", "default": url}]
+    return f'data-composition-variables="{html.escape(json.dumps(variables))}"'
 
 
 def test_a_clip_is_told_as_it_was_authored(composition: Opened) -> None:
@@ -174,21 +185,85 @@ def test_a_video_has_the_size_of_its_source(composition: Opened) -> None:
     assert found == [[200, 100], [100, 50], [200, 100]]
 
 
-def test_a_variable_gives_a_video_its_file(composition: Opened, media: Path) -> None:
-    """From another server too: fetched once while planning, and served under the URL that the runtime writes."""
-    url = "https://media.example.com/clips/v.mp4?size=1"
+def test_a_video_that_a_script_makes_is_refused_and_never_plays(composition: Opened) -> None:
+    """However it is made: nothing of it is loaded, the page stands still, and no error reaches the page."""
+    body = (
+        '<div id="box"></div><script>window.errors = 0; addEventListener("error", () => errors++, true);'
+        "document.getElementById('box').innerHTML = `<video autoplay muted src='v.webm' onerror='errors++'></video>`;"
+        "const made = document.createElement('video'); made.id = 'made'; made.src = 'v.webm'; made.autoplay = true;"
+        "document.getElementById('box').append(made); made.setAttribute('autoplay', ''); made.play();"
+        "const sound = new Audio('a.wav'); sound.onerror = () => errors++; sound.play();</script>"
+    )
+    with composition(page(body, duration="10")) as ready:
+        pictures = set()
+        for _ in range(4):
+            ready.seek(0.5)
+            pictures.add(ready.picture(None))
+            time.sleep(0.2)
+        assert len(pictures) == 1
+        assert not {"v.webm", "a.wav"} & ready.asked_for
+        assert ready._evaluate("() => window.errors") == 0
+        with pytest.raises(FeatureNotSupported) as caught:
+            ready.require_authored_videos()
+    assert '<video src="v.webm">, <video id="made" src="v.webm">' in caught.value.summary
+    assert "into the page's HTML" in caught.value.resolution
+
+
+def test_a_player_is_given_no_file(composition: Opened) -> None:
+    """Not even one that was made where nothing sees it, and that asks at once; it is no missing file."""
+    body = (
+        "<script>const box = document.createElement('div'); box.innerHTML = '<video autoplay muted src=v.webm>';"
+        "window.failed = new Promise(done => box.firstChild.onerror = () => done(true));</script>"
+    )
+    with composition(page(body, duration="10")) as ready:
+        assert ready._evaluate("() => window.failed") is True
+        assert "v.webm" not in ready.asked_for
+
+
+@pytest.mark.parametrize(
+    ("written", "url"),
+    [
+        ("https://media.example.com/clips/v.mp4?size=1", "https://media.example.com/clips/v.mp4?size=1"),
+        ("HTTPS://Media.EXAMPLE.com:443/my clips/v.mp4#t=1", "https://media.example.com/my%20clips/v.mp4"),
+        ("https://münchen.example/x/../ü.mp4", "https://xn--mnchen-3ya.example/%C3%BC.mp4"),
+    ],
+)
+def test_a_variable_gives_a_video_its_file(composition: Opened, media: Path, written: str, url: str) -> None:
+    """From another server too: fetched once while planning, and served under the URL that the browser makes of it."""
     asked: list[str] = []
 
     def fetch(address: str, *, asked_by: str) -> Fetched:
         asked.append(f"{asked_by}: {address}")
         return Fetched(address, "video/mp4", (media / "v.mp4").read_bytes())
 
-    declared = f"""data-composition-variables='[{{"id": "clip", "type": "image", "label": "", "default": "{url}"}}]'"""
-    html = page('<video id="v" src="a.wav" data-var-src="clip" data-start="1"></video>', duration="10")
-    with composition(html.replace("<html", f"<html {declared}"), fetch) as ready:
+    source = page('<video id="v" src="a.wav" data-var-src="clip" data-start="1"></video>', duration="10")
+    with composition(source.replace("<html", f"<html {_declared(written)}"), fetch) as ready:
         assert [clip["source"] for clip in ready.media()] == [url]
         ready.know_media({url: {"duration": 2.0, "width": 200, "height": 100}})
         assert _windows(ready) == {"v": (1, 3)}
-        ready._evaluate(f"() => fetch('{url}', {{mode: 'no-cors'}}).then(() => 0)")
+        ready._evaluate(f"() => fetch('{written}', {{mode: 'no-cors'}}).then(() => 0)")
         assert url in ready.asked_for
     assert [line.endswith(url) and "clip" in line for line in asked] == [True]
+
+
+def test_a_variable_of_the_same_name_elsewhere_is_not_asked_for(composition: Opened, media: Path) -> None:
+    """An element has the values of the composition that it is in."""
+    asked: list[str] = []
+
+    def fetch(address: str, *, asked_by: str) -> Fetched:
+        asked.append(address)
+        return Fetched(address, "video/mp4", (media / "v.mp4").read_bytes())
+
+    url = "https://media.example.com/{}?file".format
+    inside = {"bound": '<video id="in" src="v.mp4" data-var-src="clip"></video>', "other": "<p>text</p>"}
+    inner = (
+        '<html {1}><body><template><div data-composition-id="{0}" data-no-timeline>{2}</div></template></body></html>'
+    )
+    files = {f"{name}.html": inner.format(name, _declared(url(name)), inside[name]) for name in inside}
+    host = '<div data-composition-id="{0}" data-composition-src="{0}.html" data-start="0" data-duration="2"></div>'
+    body = '<video id="out" src="v.mp4" data-var-src="clip" data-start="0"></video>' + "".join(map(host.format, inside))
+    source = page(body, duration="10").replace("<html", f"<html {_declared(url('page'))}")
+    with composition(source, fetch, **files) as ready:
+        sources = {clip["renderId"]: clip["source"] for clip in ready.media()}
+    assert sources == {"out": url("page"), "in": url("bound")}
+    assert sorted(asked) == sorted(sources.values())

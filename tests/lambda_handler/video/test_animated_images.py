@@ -35,22 +35,25 @@ def test_each_output_frame_shows_the_image_of_its_moment(videos: Videos) -> None
         'src="endless.png"': [*endless],
         'src="twice.png"': [*twice],
         'src="endless.webp"': [*endless],
+        'src="endless.avif"': [*endless],
     }
-    boxes = [((at % 4) * BOX[0], (at // 4) * BOX[1], *BOX) for at in range(len(cases) + 2)]
+    boxes = [((at % 4) * BOX[0], (at // 4) * BOX[1], *BOX) for at in range(len(cases) + 3)]
     place = 'style="position:absolute;left:{0}px;top:{1}px"'.format
     # What selects them selects them still, by whatever they are.
-    style = f'<style>img[src$=".gif"], img[src$=".png"], img[src$=".webp"] {{ width: {BOX[0]}px }}</style>'
+    selected = ", ".join(f'img[src$=".{kind}"]' for kind in ("gif", "png", "webp", "avif"))
+    style = f"<style>{selected} {{ width: {BOX[0]}px }}</style>"
     images = [f"<img {case} {place(*box)}>" for case, box in zip(cases, boxes, strict=False)]
-    still = f'<img src="still.webp" {place(*boxes[-2])}>'
+    kinds = zip(("webp", "avif"), boxes[-3:-1], strict=True)
+    stills = [f'<img src="still.{kind}" {place(*box)}>' for kind, box in kinds]
     behind = place(*boxes[-1]).replace('px"', 'px;width:80px;height:45px;background:url(endless.gif) 0 0 / 80px 45px"')
-    render = videos(style + "".join(images) + still + f"<div {behind}></div>", seconds=FRAMES / 30, chunkSize=28)
+    render = videos(style + "".join(images + stills) + f"<div {behind}></div>", seconds=FRAMES / 30, chunkSize=28)
     render.whole()
     pictures = pixels(storage.local_path(render.output))
     found = {case: [number(picture, box) for picture in pictures] for case, box in zip(cases, boxes, strict=False)}
     assert found == cases
-    left, top, *_ = boxes[-2]
-    middle = ((top + 20) * WIDTH + left + 40) * 3
-    assert all(picture[middle] > 240 and picture[middle + 1] < 15 for picture in pictures), "a still image"
+    for left, top, *_ in boxes[-3:-1]:
+        middle = ((top + 20) * WIDTH + left + 40) * 3
+        assert all(picture[middle] > 240 and picture[middle + 1] < 15 for picture in pictures), "a still image"
     assert {number(picture, boxes[-1]) for picture in pictures} == {0}, "a background stands still"
 
 
@@ -59,5 +62,5 @@ def test_moving_images_are_told_from_still_ones(media: Path) -> None:
     files: dict[str, Path | bytes] = {path.name: path for path in media.iterdir()}
     files |= {"a.gif": b"GIF89a", "b.PNG": b"\x89PNG..IHDR..IDAT", "c.txt": b"acTL"}
     found = set(animated_images(files))
-    assert {"endless.gif", "once.gif", "endless.png", "twice.png", "endless.webp", "a.gif"} <= found
-    assert not {"still.webp", "b.PNG", "c.txt", "v30.mp4"} & found
+    assert {"endless.gif", "once.gif", "endless.png", "twice.png", "endless.webp", "endless.avif", "a.gif"} <= found
+    assert not {"still.webp", "still.avif", "b.PNG", "c.txt", "v30.mp4"} & found
