@@ -134,11 +134,13 @@
   const placeholder = ({ width, height }) =>
     `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"/>`)}`;
 
-  // A video gets its own size, by a picture that shows nothing.
+  // A video gets its own size, by a picture that shows nothing. One that is moved keeps the frame it shows.
   function adopt(element) {
     keepStill(element);
     const known = factsOf(element);
-    if (element instanceof HTMLVideoElement && known?.width) element.poster = placeholder(known);
+    if (!(element instanceof HTMLVideoElement) || !known?.width) return;
+    const { frame, framed } = state(element);
+    element.poster = frame && framed === sourceOf(element) ? frame.src : placeholder(known);
   }
   const each = (node, act) => {
     if (node instanceof HTMLMediaElement) act(node);
@@ -163,6 +165,7 @@
     await image.decode();
     const own = state(element);
     own.frame = image;
+    own.framed = sourceOf(element);
     // It is in the browser's memory now, so it is there at once.
     element.poster = url;
     gradedFrame(element)?.setAttribute("src", url);

@@ -125,7 +125,7 @@ def place(bucket: str, tmp_path: Path) -> Iterator[Place]:
     [
         (RESTLESS, {}, lambda pid: os.kill(pid, signal.SIGKILL), "Runtime.ExitError"),
         # It hangs: nothing in it can notice that its time is up.
-        (RESTLESS, {"timeout_seconds": 32.0}, lambda pid: os.kill(pid, signal.SIGSTOP), "Sandbox.Timedout"),
+        (RESTLESS, {"timeout_seconds": 45.0}, lambda pid: os.kill(pid, signal.SIGSTOP), "Sandbox.Timedout"),
         (GREEDY, {"memory_mb": 900}, None, "Runtime.OutOfMemory"),
     ],
     ids=["killed", "timed out", "out of memory"],

@@ -58,6 +58,17 @@ def test_each_output_frame_shows_the_source_frame_of_its_moment(videos: Videos, 
     assert found == cases
 
 
+def test_a_video_that_a_script_moves_keeps_its_frame(videos: Videos) -> None:
+    """Wherever it is moved to, in every frame, also while it holds its last one."""
+    body, (box,) = _placed('id="moved" src="short.mp4" data-start="0" data-duration="1" muted')
+    script = (
+        "<div id='one'></div><div id='two'></div><script>addEventListener('hf-seek', ({detail}) => {"
+        "const place = document.getElementById(Math.round(detail.time * 30) % 2 ? 'one' : 'two');"
+        "place.appendChild(document.getElementById('moved')); });</script>"
+    )
+    assert _numbers(_pictures(videos(body + script, chunkSize=20)), box) == [min(n, 16) for n in range(30)]
+
+
 def test_frames_of_a_video_travel_as_the_request_says(videos: Videos) -> None:
     """PNG loses nothing of them; JPEG would lose alpha, and is refused by name."""
     body, (box,) = _placed('src="v30.mp4" data-start="0" muted')
