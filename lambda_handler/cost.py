@@ -1,6 +1,6 @@
 """What a render costs on AWS: one function of what was used and a dated table of prices, before and after.
 
-Nothing is measured here. `Usage` says what was used (usage.py), `estimated` what a plan will use.
+Nothing is measured here. `Usage` says what was used, and what a plan will use (usage.py).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ LEFT_OUT = (
     "data transfer",
     "CloudWatch logs and alarms, X-Ray",
     "the INIT phase of cold starts",
-    "what a killed worker did after its last heartbeat (a second at most)",
+    "what a killed worker did after its last heartbeat, and killed attempts to plan or to assemble",
     "state transitions of throttled invocations",
     "free tiers, savings plans and taxes",
 )
