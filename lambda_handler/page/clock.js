@@ -8,6 +8,7 @@
     Date: window.Date,
     setTimeout: window.setTimeout.bind(window),
     MessageChannel: window.MessageChannel,
+    requestAnimationFrame: window.requestAnimationFrame.bind(window),
     milliseconds: performance.now.bind(performance),
   };
   // Timers that a page sets to wait for something are short; longer ones mean a moment of the video.
@@ -21,6 +22,7 @@
   let now = 0;
   let nextId = 1;
   let insideTimer = false;
+  let drawn = true;
   const timers = new Map();
   let frameCallbacks = new Map();
   let unfinished = null;
@@ -208,6 +210,16 @@
       await macrotask();
       for (const clock of sameOriginFrames()) await clock.whileLoading({ polls, any });
     },
+
+    // Asks the browser when it draws this frame, and those in it, again: `draws` says whether it has by now.
+    watchDrawing() {
+      drawn = false;
+      native.requestAnimationFrame(() => {
+        drawn = true;
+      });
+      for (const clock of sameOriginFrames()) clock.watchDrawing();
+    },
+    draws: () => drawn && sameOriginFrames().every((clock) => clock.draws()),
 
     // Real milliseconds, for the renderer's own waiting.
     pause: (ms) => new Promise((resolve) => native.setTimeout(resolve, ms)),

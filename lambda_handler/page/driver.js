@@ -251,11 +251,16 @@
       document.body.style.setProperty("content-visibility", "hidden", "important");
     },
 
-    // Returns how deep frames are nested in the page: each level wakes one frame after the one around it.
+    // Returns how deep frames are nested in the page: each level wakes one frame after the one around it, or later.
     show() {
       document.body.style.removeProperty("content-visibility");
-      return frameDepth(window);
+      const depth = frameDepth(window);
+      if (depth) clock.watchDrawing();
+      return depth;
     },
+
+    // Whether the page and every frame in it have been drawn since `show`.
+    draws: () => clock.draws(),
 
     // Backgrounds of the stage are not part of the picture in formats with alpha (composition contract, section 3.4).
     clearBackground() {

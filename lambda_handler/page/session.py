@@ -37,6 +37,7 @@ QUIET_SECONDS = 3.0
 STANDSTILL_SECONDS = 0.2
 POLL_SECONDS = 0.02
 SCREENSHOT_TRIES = 5
+WAKING_TRIES = 25
 
 
 def _page_timeout() -> float:
@@ -186,8 +187,8 @@ class CompositionPage:
         """A picture of the page as it is now, whatever was drawn before: JPEG, or PNG where that is None."""
         self._evaluate("() => __hfDriver.hide()")
         self._begin_frame(**self._next_tick())
-        for _ in range(self._evaluate("() => __hfDriver.show()")):
-            self._begin_frame(**self._next_tick())
+        if depth := self._evaluate("() => __hfDriver.show()"):
+            self._wake_frames(depth)
         screenshot: dict[str, Any] = {"format": "png", "optimizeForSpeed": True}
         if jpeg_quality is not None:
             screenshot |= {"format": "jpeg", "quality": jpeg_quality}
@@ -196,6 +197,15 @@ class CompositionPage:
             if "screenshotData" in answer:
                 return base64.b64decode(answer["screenshotData"])
         raise BrowserFailed("Chromium drew a frame but gave no picture of it.")
+
+    def _wake_frames(self, depth: int) -> None:
+        """Draws until every frame in the page is drawn again: when Chromium wakes one is a matter of real time."""
+        for attempt in range(depth + WAKING_TRIES):
+            self._begin_frame(**self._next_tick())
+            if attempt + 1 >= depth and self._evaluate("() => __hfDriver.draws()"):
+                return
+            time.sleep(POLL_SECONDS if attempt >= depth else 0)
+        # One that lies outside the stage is never drawn, and nobody sees it.
 
     def _next_tick(self) -> dict[str, float]:
         self._ticks += self._frame_ms
