@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +20,15 @@ from lambda_handler.compile.bound_files import fetch_bound_files
 from lambda_handler.compile.dom import (
     attribute,
     create_element,
+    describe,
+    elements,
     head_of,
     html_of,
     parse,
     remove,
     select,
     serialise,
+    text_of,
 )
 from lambda_handler.compile.fetch import Fetch
 from lambda_handler.compile.fonts import STRICT, FontStrictness
@@ -35,10 +39,11 @@ from lambda_handler.compile.root import resolve_root
 from lambda_handler.compile.subcompositions import flatten
 from lambda_handler.compile.variable_page import apply_variables, declared_variables
 from lambda_handler.compile.variables import validate_overrides
-from lambda_handler.errors import CompositionNotFound
+from lambda_handler.errors import CompositionNotFound, FeatureNotSupported
 from lambda_handler.page import CLOCK_SCRIPT, DRIVER_SCRIPT, MEDIA_SCRIPT
 
 RUNTIME = "_hf/runtime.js"
+DOTLOTTIE = re.compile(r"@lottiefiles/dotlottie|@dotlottie/|^dotlottie-")
 RUNTIME_MARK = "hyperframe.runtime"
 
 
@@ -91,6 +96,7 @@ def compile_page(
     apply_variables(document, flat.scopes, variables, entry)
     root = resolve_root(document, entry)
     assign_media_ids(document)
+    _refuse_dotlottie(document)
     _remove_runtimes(document)
     localised = localise(document, project=folder, node_modules=node_modules, fetch=fetch, strictness=fonts)
     _load_runtime(document)
@@ -135,6 +141,17 @@ def _remove_runtimes(document: Document) -> None:
     for script in select(document, "script"):
         if RUNTIME_MARK in (attribute(script, "src") or "") or attribute(script, "data-hyperframes-preview-runtime"):
             remove(script)
+
+
+def _refuse_dotlottie(document: Document) -> None:
+    """Its player fetches a WebAssembly module while it runs, and would leave an empty box where nothing answers."""
+    for element in elements(document):
+        named = f"{attribute(element, 'src') or ''} {text_of(element)}" if element.name == "script" else element.name
+        if DOTLOTTIE.search(named):
+            raise FeatureNotSupported(
+                f"{describe(element)} plays dotLottie files, which cannot be rendered.",
+                resolution="Unpack the .lottie file (it is a ZIP), and play its JSON with lottie-web.",
+            )
 
 
 def _load_runtime(document: Document) -> None:

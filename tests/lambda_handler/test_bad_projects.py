@@ -106,6 +106,10 @@ BAD = (
         {"a.mp4": "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"}),
     Bad("video that is none", VideoSourceUnrenderable, page('<video src="a.mp4"></video>'), ("a.mp4",),
         {"a.mp4": "moov" * 100}),
+    Bad("dotLottie player", FeatureNotSupported, page('<dotlottie-wc src="a.lottie"></dotlottie-wc>'), ("lottie-web",)),
+    Bad("dotLottie script", FeatureNotSupported,
+        page('<script src="https://unpkg.com/@lottiefiles/dotlottie-web@0.40.0/dist/index.js"></script>'),
+        ("dotlottie-web",)),
     Bad("video that a script makes", FeatureNotSupported,
         _script("document.body.append(document.createElement('p')); "
                 "document.querySelector('p').innerHTML = '<video id=v autoplay muted src=a.webm>'"),
