@@ -114,7 +114,14 @@ def test_an_interrupted_render_stops_its_workers_and_can_be_resumed(
 ) -> None:
     """Ctrl-C leaves a cancelled folder and no process behind; the next run finishes the render."""
     arguments = _render(project(page(RESTLESS, duration="12")), tmp_path, "--chunk-size", "180", "--json")
-    first = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    first = subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that runs the tests in its background has them ignore Ctrl-C, and what they start too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread holds a lock
+    )
     folders = tmp_path / "root" / "renders"
     while not list(folders.glob("*/progress/*.json")):
         assert first.poll() is None
