@@ -161,10 +161,13 @@ def _check_source(built: str) -> None:
 
 def _font_configuration(folder: Path) -> Path:
     """A fontconfig file that knows the browser's own fonts and no others; it has to name them by absolute paths."""
+    folder = folder.resolve()
     file = folder / "own-fonts.conf"  # the pack brings a fonts.conf for another machine
-    if not file.is_file():
+    text = browser_fonts.configuration(folder / "fonts", folder / "fontconfig-cache")
+    # A checkout may have been moved, or its tools been unpacked through a link that is gone.
+    if not file.is_file() or file.read_text() != text:
         with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as written:
-            written.write(browser_fonts.configuration(folder / "fonts", folder / "fontconfig-cache"))
+            written.write(text)
         # A temporary file is its writer's alone; an image is set up by one user and run by another.
         Path(written.name).chmod(0o644)
         Path(written.name).replace(file)

@@ -100,6 +100,18 @@ def test_a_fresh_chromium_knows_its_own_fonts_and_no_others(packages: Path) -> N
     assert re.findall("<dir>(.*?)</dir>", configuration) == [str(made.executable.parent / "fonts")]
 
 
+def test_a_moved_chromium_finds_its_fonts(packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are named by absolute paths, which are others after a checkout has moved."""
+    toolchain.chromium()
+    (tmp_path / "tools").rename(tmp_path / "moved")
+    monkeypatch.setenv("HYPERFRAMES_TOOLS", str(tmp_path / "moved"))
+    toolchain.chromium.cache_clear()
+    configuration = Path(dict(toolchain.chromium().environment)["FONTCONFIG_FILE"]).read_text()
+    (fonts,) = re.findall("<dir>(.*?)</dir>", configuration)
+    assert fonts.startswith(str(tmp_path / "moved"))
+    assert any(Path(fonts).iterdir())
+
+
 def test_a_whole_chromium_is_not_unpacked_again() -> None:
     """Its file is the one that was there."""
     before = toolchain.chromium().executable.stat()
