@@ -20,7 +20,7 @@ from lambda_handler import storage
 from lambda_handler.errors import InvalidConfig, RenderError
 from lambda_handler.events import Config, parse_config
 from lambda_handler.render_folder import RenderFolder
-from tasks.stack import LocalStack, default_root
+from tasks.local_stack import LocalStack, default_root
 
 if TYPE_CHECKING:
     from flows.render import RenderOutcome
@@ -204,10 +204,11 @@ def _request(
     project: Path, output: Path, config: Config, root: Path | None, workers: int | None
 ) -> tuple[RenderRequest, LocalStack]:
     request = RenderRequest(project=uri_of(str(project)), output=uri_of(str(output)), config=config)
-    check(request)
     allowed = (project.resolve(), output.absolute().parent)
     stack = LocalStack(root=(root or default_root()).absolute(), allowed=allowed)
-    return request, stack.model_copy(update={"processes": workers}) if workers else stack
+    stack = stack.model_copy(update={"processes": workers}) if workers else stack
+    check(request, stack)
+    return request, stack
 
 
 def _run(request: RenderRequest, stack: LocalStack, *, fresh: bool, console: Console) -> tuple[RenderOutcome, str]:
@@ -216,7 +217,7 @@ def _run(request: RenderRequest, stack: LocalStack, *, fresh: bool, console: Con
     folder = render_folder(request, stack)
     request = request.model_copy(update={"render_folder": folder})
     if fresh:
-        with storage.allowing(stack.roots):
+        with stack.storage():
             for name in storage.listing(folder):
                 storage.delete(storage.join(folder, name))
     with console.status("Looking for Prefect…"):
@@ -224,7 +225,7 @@ def _run(request: RenderRequest, stack: LocalStack, *, fresh: bool, console: Con
     if api.notice:
         console.print(f"[yellow]notice[/yellow]  {_plain(api.notice)}")
     console.print(f"Prefect UI  {api.ui_url}" + ("  (started in the background)" if api.started else ""))
-    with connected(api.api_url, quiet=True), storage.allowing(stack.roots):
+    with connected(api.api_url, quiet=True), stack.storage():
         from flows.render import render as render_flow  # noqa: PLC0415 - after the API is known
 
         with RenderBar(RenderFolder(folder), console):

@@ -16,7 +16,7 @@ from flows.prefect_server import answers, configured_api, server_status
 from lambda_handler import toolchain
 from lambda_handler.browser import launched
 from lambda_handler.errors import FfmpegUnavailable, RenderError, StorageFull
-from tasks.stack import default_root
+from tasks.local_stack import default_root
 
 NEEDED_BYTES = 2 * 1024**3
 # What one format or another is made with.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from typing import cast
+from typing import Literal, cast
 
 from prefect import flow, get_run_logger, unmapped
 from prefect.exceptions import TerminationSignal
@@ -13,7 +13,7 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel
 
-from flows.request import RenderRequest, check, render_folder, uri_of
+from flows.request import RenderRequest, check, output_uri, project_uri, render_folder
 from lambda_handler import storage
 from lambda_handler.errors import RenderError
 from lambda_handler.events import AssembleEvent, PlanEvent, PlanResult, RenderChunkEvent, RenderChunkResult
@@ -23,7 +23,7 @@ from lambda_handler.render_folder import RenderFolder
 from tasks.artifacts import ProgressArtifact, describe, publish_chunks, publish_report, publish_stills
 from tasks.invoke import invoking
 from tasks.roles import assemble, groups, plan, render_chunk
-from tasks.stack import LocalStack
+from tasks.stack import LOCAL, Stack, StackOrName, load_stack
 
 LOOK_SECONDS = 2.0
 
@@ -40,6 +40,7 @@ class RenderOutcome(BaseModel):
     frames: int
     duration: float
     frames_captured: int
+    engine: str
     chunks: int
     chunks_found: int
     seconds: float
@@ -48,27 +49,33 @@ class RenderOutcome(BaseModel):
 
 
 @flow(name="render", flow_run_name="render {request.name}", validate_parameters=True, persist_result=False)
-def render(request: RenderRequest, stack: LocalStack | None = None) -> RenderOutcome:
+def render(request: RenderRequest, stack: StackOrName = LOCAL, engine: Literal["prefect"] = "prefect") -> RenderOutcome:
     """Renders one video. What is already rendered in its folder is not rendered again.
 
     Raises the RenderError that stopped it.
+
+    Args:
+        request: What to render, how, and where to.
+        stack: Name of a RenderStack block, or local: this machine.
+        engine: Who asks the workers: this flow.
     """
     started = time.monotonic()
-    stack = stack or LocalStack()
-    check(request)
-    folder = RenderFolder(render_folder(request, stack))
-    with storage.allowing(stack.roots), invoking(stack):
+    place = load_stack(stack)
+    check(request, place)
+    folder = RenderFolder(render_folder(request, place))
+    with place.storage(), invoking(place):
         storage.delete(folder.cancel)
-        return _rendered(request, stack, folder, started)
+        return _rendered(request, place, folder, engine, started)
 
 
-def _rendered(request: RenderRequest, stack: LocalStack, folder: RenderFolder, started: float) -> RenderOutcome:
+def _rendered(request: RenderRequest, stack: Stack, folder: RenderFolder, engine: str, started: float) -> RenderOutcome:
     logger = get_run_logger()
     planned = plan(
         PlanEvent(
             action="plan",
-            project_s3_uri=uri_of(request.project),
+            project_s3_uri=project_uri(request, stack),
             plan_output_s3_prefix=folder.prefix,
+            output_s3_uri=output_uri(request, stack),
             config=request.config,
         ),
         stack,
@@ -88,7 +95,7 @@ def _rendered(request: RenderRequest, stack: LocalStack, folder: RenderFolder, s
             **_locators(planned),
             chunk_s3_uris=tuple(chunk.chunk_s3_uri for chunk in chunks),
             audio_s3_uri=planned.audio_s3_uri,
-            output_s3_uri=uri_of(request.output),
+            output_s3_uri=output_uri(request, stack),
         ),
         stack,
     )
@@ -105,6 +112,7 @@ def _rendered(request: RenderRequest, stack: LocalStack, folder: RenderFolder, s
         frames=video.frames_encoded,
         duration=report["durationSeconds"],
         frames_captured=sum(chunk.frames_captured for chunk in chunks),
+        engine=engine,
         chunks=len(chunks),
         chunks_found=sum(not chunk.frames_captured for chunk in chunks),
         seconds=seconds,
@@ -113,7 +121,7 @@ def _rendered(request: RenderRequest, stack: LocalStack, folder: RenderFolder, s
     )
 
 
-def _chunks(planned: PlanResult, stack: LocalStack, folder: RenderFolder) -> list[RenderChunkResult]:
+def _chunks(planned: PlanResult, stack: Stack, folder: RenderFolder) -> list[RenderChunkResult]:
     """All chunks in order; raises one error when some cannot be rendered."""
     events = [
         RenderChunkEvent(
@@ -124,7 +132,7 @@ def _chunks(planned: PlanResult, stack: LocalStack, folder: RenderFolder) -> lis
         )
         for index in range(planned.chunk_count)
     ]
-    runner: ThreadPoolTaskRunner[list[RenderChunkResult]] = ThreadPoolTaskRunner(max_workers=stack.processes)
+    runner: ThreadPoolTaskRunner[list[RenderChunkResult]] = ThreadPoolTaskRunner(max_workers=stack.concurrency)
     with runner:
         mapped = runner.map(render_chunk, {"group": groups(events), "stack": unmapped(stack)})
         futures = cast(Sequence[PrefectFuture[list[RenderChunkResult]]], mapped)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lambda_handler import archive, storage
-from lambda_handler.errors import InvalidConfig, ProjectNotFound
+from lambda_handler import storage
+from lambda_handler.errors import InvalidConfig, ProjectNotFound, UriNotAllowed
 from lambda_handler.events import Config
 from lambda_handler.formats import FORMATS, format_of
 from lambda_handler.manifest import digest
-from tasks.stack import LocalStack
+from tasks.sites import content_digest, digest_of, upload_site
+
+if TYPE_CHECKING:
+    from tasks.stack import Stack
 
 
 class RenderRequest(BaseModel):
@@ -57,10 +60,10 @@ def format_for(output: str) -> str:
     return found
 
 
-def check(request: RenderRequest) -> None:
-    """Raises ProjectNotFound, InvalidConfig for what can be seen without starting anything."""
+def check(request: RenderRequest, stack: Stack) -> None:
+    """Raises ProjectNotFound, InvalidConfig, UriNotAllowed for what can be seen without starting anything."""
     suffix = FORMATS[request.config.format].suffix
-    if not uri_of(request.output).lower().endswith(suffix):
+    if not request.output.lower().endswith(suffix):
         raise InvalidConfig(
             f"format is {request.config.format}, and the output {request.output} does not end with {suffix}.",
             resolution=f"Name the output something{suffix}, or ask for another format.",
@@ -70,23 +73,50 @@ def check(request: RenderRequest) -> None:
         path = storage.path_of(project)
         if not path.exists():
             raise ProjectNotFound(f"There is no project at {path}.")
+    if stack.kind == "aws":
+        elsewhere = {"output": output_uri(request, stack), "render folder": render_folder(request, stack)}
+        if not project.startswith("file:"):
+            elsewhere["project"] = project
+        for what, uri in elsewhere.items():
+            if not uri.startswith(f"s3://{stack.bucket}/"):
+                raise UriNotAllowed(
+                    f"The {what}, {uri}, is not in the stack's bucket {stack.bucket}.",
+                    resolution=f"Name something below s3://{stack.bucket}/.",
+                )
 
 
-def render_folder(request: RenderRequest, stack: LocalStack) -> str:
+def output_uri(request: RenderRequest, stack: Stack) -> str:
+    """The URI of the video. On AWS a relative path lies below the stack's `output/`. Raises InvalidConfig."""
+    if stack.kind == "local" or urlsplit(request.output).scheme == "s3":
+        return uri_of(request.output)
+    path = PurePosixPath(request.output)
+    if path.is_absolute() or ".." in path.parts or urlsplit(request.output).scheme:
+        raise InvalidConfig(
+            f"The output {request.output} is on this machine, and the stack renders on AWS.",
+            resolution=f"Name it promo.mp4, which means {stack.outputs}/promo.mp4, or give an s3:// URI.",
+        )
+    return storage.join(stack.outputs, path.as_posix())
+
+
+def project_uri(request: RenderRequest, stack: Stack) -> str:
+    """The URI of the project; one on this machine is uploaded first, when the stack is on AWS."""
+    uri = uri_of(request.project)
+    if stack.kind == "aws" and uri.startswith("file:"):
+        return upload_site(storage.path_of(uri), stack)
+    return uri
+
+
+def render_folder(request: RenderRequest, stack: Stack) -> str:
     """The URI of the request's render folder: the given one, else one named by the project's bytes and the config."""
     if request.render_folder:
         return request.render_folder.rstrip("/")
-    project = uri_of(request.project)
-    made_of = digest([_content_of(project), request.config.model_dump(mode="json")])
+    made_of = digest([_content_of(uri_of(request.project)), request.config.model_dump(mode="json")])
     stem = re.sub(r"[^a-z0-9]+", "-", request.name.rpartition(".")[0].lower()).strip("-") or "render"
-    return storage.file_uri(stack.root / "renders" / f"{stem}-{made_of[:12]}")
+    return storage.join(stack.renders, f"{stem}-{made_of[:12]}")
 
 
 def _content_of(project: str) -> str:
-    if not project.startswith("file:"):
-        return project
-    path = storage.path_of(project)
-    if path.is_dir():
-        return archive.project_digest(path)
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The same for a project on this machine and for what was uploaded of it."""
+    if project.startswith("file:"):
+        return content_digest(storage.path_of(project))
+    return digest_of(project) or project

@@ -5,6 +5,7 @@ RenderError
 │   ├── InvalidConfig                  InvalidConfigError
 │   ├── PlanProtocolUnsupported        PLAN_PROTOCOL_UNSUPPORTED
 │   ├── UriNotAllowed                  S3_URI_NOT_ALLOWED
+│   ├── StackNotFound                  STACK_NOT_FOUND
 │   └── FormatNotSupported             FORMAT_NOT_SUPPORTED_IN_DISTRIBUTED
 ├── ProjectError                   the project is wrong; found while planning
 │   ├── ProjectNotFound                PROJECT_NOT_FOUND
@@ -34,6 +35,7 @@ RenderError
 │   ├── BrowserMismatch                BROWSER_VERSION_MISMATCH
 │   ├── GpuNotSoftware                 BROWSER_GPU_NOT_SOFTWARE
 │   ├── PrefectServerFailed            PREFECT_SERVER_FAILED
+│   ├── StackInvalid                   STACK_INVALID
 │   └── StorageFull                    STORAGE_FULL
 ├── IntegrityError                 the render folder does not hold what it says
 │   ├── PlanHashMismatch               PLAN_HASH_MISMATCH
@@ -126,6 +128,13 @@ class UriNotAllowed(RequestError):
 
     code = "S3_URI_NOT_ALLOWED"
     advice = "Move it inside the allowed bucket or folder, or allow its folder (HYPERFRAMES_LOCAL_ROOTS)."
+
+
+class StackNotFound(RequestError):
+    """No render stack has that name."""
+
+    code = "STACK_NOT_FOUND"
+    advice = "Save a RenderStack block under that name (prefect block register -m tasks.stack), or say local."
 
 
 class FormatNotSupported(RequestError):
@@ -337,6 +346,13 @@ class PrefectServerFailed(MachineError):
 
     code = "PREFECT_SERVER_FAILED"
     advice = "Set PREFECT_API_URL to a Prefect API that answers, or mend what the log names."
+
+
+class StackInvalid(MachineError):
+    """A part of the render stack is missing or out of reach: its bucket, function, state machine or credentials."""
+
+    code = "STACK_INVALID"
+    advice = "Compare the RenderStack block with the outputs of the CloudFormation stack, and check its credentials."
 
 
 class StorageFull(MachineError):

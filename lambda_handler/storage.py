@@ -30,6 +30,10 @@ BUCKET_VARIABLE = "HYPERFRAMES_RENDER_BUCKET"
 EXPIRY_VARIABLE = "HYPERFRAMES_EXPIRY_TAG"
 
 
+# The stores that `reaching` was given, by bucket; of several renders at once, the last one's counts.
+_reached: dict[str, list[S3Store]] = {}
+
+
 @dataclass(frozen=True)
 class Location:
     """One object, or a prefix, in a store. `key` has no leading slash."""
@@ -98,7 +102,8 @@ def locate(uri: str) -> Location:
             raise UriNotAllowed(f"{uri} is not in the render bucket {allowed}.")
         if not bucket or not {"", ".", ".."}.isdisjoint(key.removesuffix("/").split("/")):
             raise UriNotAllowed(f"{uri} is not of the form s3://BUCKET/KEY.")
-        return Location(_s3_store(bucket), key, uri)
+        reached = _reached.get(bucket)
+        return Location(reached[-1] if reached else _s3_store(bucket), key, uri)
     raise UriNotAllowed(f"{uri} is neither an s3:// nor a file:// URI.")
 
 
@@ -107,9 +112,25 @@ def _local_store() -> LocalStore:
     return LocalStore("/", mkdir=True)
 
 
+def endpoint_of_environment() -> str | None:
+    """The address of another S3 than Amazon's, as boto3 takes it from the environment."""
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+
+
+@contextmanager
+def reaching(bucket: str, store: S3Store) -> Iterator[None]:
+    """Has this process reach `bucket` through `store` for a while, whatever credentials the environment has."""
+    stores = _reached.setdefault(bucket, [])
+    stores.append(store)
+    try:
+        yield
+    finally:
+        stores.remove(store)
+
+
 @cache
 def _s3_store(bucket: str) -> S3Store:
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = endpoint_of_environment()
     if endpoint:
         return S3Store(bucket, endpoint=endpoint, client_options={"allow_http": endpoint.startswith("http://")})
     return S3Store(bucket)

@@ -1,25 +1,17 @@
-"""Invoking the handler: one method, whoever runs it."""
+"""Invoking the handler: one method, whoever runs it, and one invoker for each stack of this process."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from queue import SimpleQueue
-from tempfile import TemporaryDirectory
+from contextlib import contextmanager
 from typing import Any, Protocol
 
-from lambda_handler.errors import WorkerLost, from_wire
-from lambda_handler.storage import ROOTS_VARIABLE
-from lambda_handler.toolchain import CHECKOUT
-from tasks.stack import LocalStack
-
-CLOSING_SECONDS = 10.0
+from lambda_handler.render_folder import RenderFolder
+from tasks.lambda_function import LambdaFunction
+from tasks.local_workers import LocalWorkers
+from tasks.stack import LocalStack, Stack
 
 
 class Invoker(Protocol):
@@ -29,115 +21,43 @@ class Invoker(Protocol):
         """The handler's result. Raises the RenderError that it reported."""
         ...
 
+    def hedge(self, event: Mapping[str, Any]) -> bool:
+        """Has the role that is being played for `event` played a second time; says whether it is."""
+        ...
 
-class LocalWorkers:
-    """Worker processes of this machine, started when they are first needed, one event at a time each."""
-
-    def __init__(self, stack: LocalStack) -> None:
-        self._scratch = TemporaryDirectory(prefix="hf-workers-")
-        roots = os.pathsep.join(map(str, stack.roots))
-        self._environment = {**os.environ, ROOTS_VARIABLE: roots, "TMPDIR": self._scratch.name}
-        self._idle: SimpleQueue[_Worker | None] = SimpleQueue()
-        self._workers: list[_Worker] = []
-        self._lock = threading.Lock()
-        for _ in range(stack.processes):
-            self._idle.put(None)
-
-    def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Waits for an idle worker and has it play the role. Raises WorkerLost when it dies over it."""
-        worker = self._idle.get()
-        try:
-            if worker is None:
-                worker = self._started()
-            answer = worker.ask(event)
-        finally:
-            self._idle.put(worker if worker and worker.alive else None)
-        if "result" in answer:
-            result: dict[str, Any] = answer["result"]
-            return result
-        raise from_wire(answer["errorType"], answer["errorMessage"])
+    def abandon(self, folder: RenderFolder) -> None:
+        """Stops waiting for the answers about a cancelled render: who waits gets RenderCancelled."""
+        ...
 
     def close(self) -> None:
-        """Ends every worker, those in the middle of a chunk too."""
-        with self._lock:
-            workers, self._workers = self._workers, []
-        for worker in workers:
-            worker.close()
-        self._scratch.cleanup()
-
-    def _started(self) -> _Worker:
-        with self._lock:
-            self._workers = [worker for worker in self._workers if worker.alive]
-            worker = _Worker(self._environment, Path(self._scratch.name) / f"worker-{len(self._workers)}.log")
-            self._workers.append(worker)
-            return worker
+        """Ends what it started. Who waits for an answer gets a RenderError."""
+        ...
 
 
-class _Worker:
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
-        self._log = log
-        with log.open("ab") as told:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "lambda_handler.worker"],
-                cwd=CHECKOUT,
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=told,
-                text=True,
-                # Ctrl-C is for the flow, which then ends its workers.
-                start_new_session=True,
-            )
-
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    def ask(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin and self._process.stdout  # noqa: S101 - both are pipes
-        try:
-            self._process.stdin.write(json.dumps(event) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        except (OSError, ValueError):
-            line = ""
-        if not line:
-            code = self._process.wait()
-            last = " ".join(self._log.read_text(errors="replace").splitlines()[-3:])[-400:]
-            raise WorkerLost(f"A worker process ended with status {code} over {event['Action']}. {last}".strip())
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def close(self) -> None:
-        assert self._process.stdin  # noqa: S101 - a pipe
-        with suppress(OSError):  # it may be gone already, and its pipe with it
-            self._process.stdin.close()
-        try:
-            self._process.wait(CLOSING_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
-_open: dict[LocalStack, LocalWorkers] = {}
+_open: dict[Stack, Invoker] = {}
+_users: Counter[Stack] = Counter()
 _opening = threading.Lock()
 
 
-def invoker(stack: LocalStack) -> Invoker:
+def invoker(stack: Stack) -> Invoker:
     """The invoker of `stack` in this process; tasks share it."""
     with _opening:
         if stack not in _open:
-            _open[stack] = LocalWorkers(stack)
+            _open[stack] = LocalWorkers(stack) if isinstance(stack, LocalStack) else LambdaFunction(stack)
         return _open[stack]
 
 
 @contextmanager
-def invoking(stack: LocalStack) -> Iterator[None]:
-    """Ends what `invoker(stack)` started, when the flow is over."""
+def invoking(stack: Stack) -> Iterator[None]:
+    """Ends what `invoker(stack)` started, when the last flow that uses it is over."""
+    with _opening:
+        _users[stack] += 1
     try:
         yield
     finally:
         with _opening:
-            workers = _open.pop(stack, None)
-        if workers:
-            workers.close()
+            _users[stack] -= 1
+            last = not _users[stack]
+            invokers = [_open.pop(stack)] if last and stack in _open else []
+        for each in invokers:
+            each.close()

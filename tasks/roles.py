@@ -19,7 +19,7 @@ from lambda_handler.events import (
 )
 from tasks.invoke import invoker
 from tasks.retries import BACKOFF_SECONDS, JITTER, RETRIES, worth_retrying
-from tasks.stack import LocalStack
+from tasks.stack import Stack
 
 MAX_TASK_RUNS = 200
 """A Prefect server needs about 24 ms of CPU for each task run; above this many it falls behind."""
@@ -56,7 +56,7 @@ def groups(events: list[RenderChunkEvent], most: int = MAX_TASK_RUNS) -> list[Ch
     retry_jitter_factor=JITTER,
     retry_condition_fn=worth_retrying,
 )
-def plan(event: PlanEvent, stack: LocalStack) -> PlanResult:
+def plan(event: PlanEvent, stack: Stack) -> PlanResult:
     """Plans the render, or finds its plan."""
     return PlanResult.model_validate(invoker(stack).invoke(to_wire(event)))
 
@@ -71,7 +71,7 @@ def plan(event: PlanEvent, stack: LocalStack) -> PlanResult:
     retry_jitter_factor=JITTER,
     retry_condition_fn=worth_retrying,
 )
-def render_chunk(group: ChunkGroup, stack: LocalStack) -> list[RenderChunkResult]:
+def render_chunk(group: ChunkGroup, stack: Stack) -> list[RenderChunkResult]:
     """Renders the chunks of the group, or finds them."""
     worker = invoker(stack)
     return [RenderChunkResult.model_validate(worker.invoke(to_wire(event))) for event in group.events]
@@ -87,6 +87,6 @@ def render_chunk(group: ChunkGroup, stack: LocalStack) -> list[RenderChunkResult
     retry_jitter_factor=JITTER,
     retry_condition_fn=worth_retrying,
 )
-def assemble(event: AssembleEvent, stack: LocalStack) -> AssembleResult:
+def assemble(event: AssembleEvent, stack: Stack) -> AssembleResult:
     """Joins the chunks, verifies the video and publishes it."""
     return AssembleResult.model_validate(invoker(stack).invoke(to_wire(event)))

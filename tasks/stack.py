@@ -1,38 +1,197 @@
-"""Where renders run: values that say it, and nothing that runs."""
+"""Where renders run: values that say it, the Prefect block that holds one, and how a name becomes a value."""
 
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from obstore.store import S3Store
+from prefect.blocks.core import Block
+from prefect_aws import AwsCredentials
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
+
+from lambda_handler import storage
+from lambda_handler.errors import StackInvalid, StackNotFound
+from tasks.local_stack import LocalStack
+
+if TYPE_CHECKING:
+    from obstore.store import S3Credential
+
+__all__ = ["LOCAL", "AwsStack", "LocalStack", "RenderStack", "Stack", "StackOrName", "load_stack"]
+
+LOCAL = "local"
+# Roles may be assumed for 15 minutes at the shortest (STS, AssumeRole, DurationSeconds).
+CREDENTIAL_LIFE = timedelta(minutes=10)
 
 
-def default_root() -> Path:
-    """Where local renders keep their folders: HYPERFRAMES_ROOT, else the user's data folder."""
-    chosen = os.environ.get("HYPERFRAMES_ROOT")
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return Path(chosen) if chosen else data / "prefect-hyperframes"
-
-
-class LocalStack(BaseModel):
-    """This machine: render folders below `root`, and as many worker processes as there are cores."""
+class AwsStack(BaseModel):
+    """What infra/template.yaml deploys: a bucket, the function, the state machine, and how to reach them."""
 
     model_config = ConfigDict(frozen=True)
 
-    root: Path = Field(default_factory=default_root, title="Root", description="Folder that holds the renders.")
-    processes: int = Field(
-        default_factory=lambda: len(os.sched_getaffinity(0)),
+    kind: Literal["aws"] = "aws"
+    bucket: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        title="Bucket",
+        description="The stack's bucket: render folders, projects and videos (output RenderBucketName).",
+    )
+    function: str = Field(
+        min_length=1,
+        max_length=170,
+        title="Function",
+        description="Name or ARN of the function that plays the roles (output RenderFunctionArn).",
+    )
+    qualifier: str | None = Field(
+        None,
+        max_length=128,
+        title="Qualifier",
+        description="Version or alias of the function; the newest, if left out.",
+    )
+    state_machine: str | None = Field(
+        None,
+        pattern=r"^arn:[a-z-]+:states:[a-z0-9-]+:\d{12}:stateMachine:.{1,80}$",
+        title="State machine",
+        description="ARN of the state machine (output RenderStateMachineArn); engine step-functions needs it.",
+    )
+    concurrency: int = Field(
+        50,
         ge=1,
-        le=64,
-        title="Processes",
-        description="Worker processes; each renders one chunk at a time.",
+        le=1000,
+        title="Concurrency",
+        description="Chunks of one render that are rendered at once; at most what the function reserves.",
     )
-    allowed: tuple[Path, ...] = Field(
-        (), title="Allowed folders", description="Folders beside the root where projects and videos may lie."
+    timeout_seconds: int = Field(
+        900, ge=60, le=900, title="Time limit", description="Time limit of the function, in seconds (LambdaTimeoutSec)."
     )
+    memory_mb: int = Field(
+        10_240, ge=2048, le=10_240, title="Memory", description="Memory of the function, in MB (LambdaMemoryMb)."
+    )
+    hedge: bool = Field(
+        True,
+        title="Hedge stragglers",
+        description="Render a chunk a second time when it stands still or lags far behind the others.",
+    )
+    # Excluded from every dump: a stack may be recorded as a flow run's parameter.
+    credentials: SkipJsonSchema[AwsCredentials] = Field(default_factory=AwsCredentials, exclude=True, repr=False)
 
     @property
-    def roots(self) -> tuple[Path, ...]:
-        """All folders that workers may touch."""
-        return (self.root, *self.allowed)
+    def renders(self) -> str:
+        """The URI below which render folders lie."""
+        return f"s3://{self.bucket}/renders"
+
+    @property
+    def sites(self) -> str:
+        """The URI below which uploaded projects lie, each under the digest of its content."""
+        return f"s3://{self.bucket}/sites"
+
+    @property
+    def outputs(self) -> str:
+        """The URI below which videos go that are asked for by a name only."""
+        return f"s3://{self.bucket}/output"
+
+    def storage(self) -> AbstractContextManager[None]:
+        """Has this process reach the bucket with the stack's credentials for a while. Raises StackInvalid."""
+        endpoint = self.credentials.aws_client_parameters.endpoint_url or storage.endpoint_of_environment()
+        self._credential()
+        store = S3Store(
+            self.bucket,
+            endpoint=endpoint,
+            region=self._session().region_name or "us-east-1",
+            client_options={"allow_http": bool(endpoint and endpoint.startswith("http://"))},
+            credential_provider=self._credential,
+        )
+        return storage.reaching(self.bucket, store)
+
+    def _session(self) -> Any:
+        return self.credentials.get_boto3_session()
+
+    def _credential(self) -> S3Credential:
+        """Asked for anew before it is too old: a block that assumes a role does so each time."""
+        found = self._session().get_credentials()
+        if found is None:
+            raise StackInvalid(
+                f"There are no AWS credentials for the stack with bucket {self.bucket}.",
+                resolution="Give the RenderStack block an AwsCredentials block, or set AWS_PROFILE.",
+            )
+        frozen = found.get_frozen_credentials()
+        return {
+            "access_key_id": frozen.access_key,
+            "secret_access_key": frozen.secret_key,
+            "token": frozen.token,
+            "expires_at": datetime.now(UTC) + CREDENTIAL_LIFE,
+        }
+
+
+Stack = LocalStack | AwsStack
+
+
+def _stack_or_name(given: object) -> object:
+    # Never a description of a stack: whoever starts a run must not say which folders workers may touch.
+    if isinstance(given, (str, LocalStack, AwsStack)):
+        return given
+    raise ValueError("a stack is named by its RenderStack block, or 'local'")
+
+
+StackOrName = Annotated[
+    str | LocalStack | AwsStack,
+    BeforeValidator(_stack_or_name),
+    WithJsonSchema({"type": "string", "description": "Name of a RenderStack block, or local."}),
+]
+"""A flow's parameter: the name of a RenderStack block. Callers in Python may pass the value itself."""
+
+
+class RenderStack(Block):
+    """
+    Where renders run: this machine, or a stack on AWS.
+
+    Example:
+        Render on the stack that was saved as "production":
+        ```python
+        from tasks.stack import RenderStack
+
+        stack = RenderStack.load("BLOCK_NAME").value()
+        ```
+    """
+
+    _block_type_name = "Render Stack"
+    _block_type_slug = "render-stack"
+    _description = "Where renders run: this machine, or a bucket, a function and a state machine on AWS."
+
+    where: LocalStack | AwsStack = Field(
+        discriminator="kind", title="Where", description="This machine (local), or a deployed stack (aws)."
+    )
+    credentials: AwsCredentials | None = Field(
+        None, title="AWS credentials", description="For aws: left out, they are those of the worker's environment."
+    )
+
+    def value(self) -> Stack:
+        """The stack, with its credentials."""
+        if isinstance(self.where, LocalStack) or self.credentials is None:
+            return self.where
+        return self.where.model_copy(update={"credentials": self.credentials})
+
+
+def load_stack(stack: str | Stack) -> Stack:
+    """The stack of that name, or the value itself. Raises StackNotFound.
+
+    "local" needs no block: it is this machine, with the working folder and HYPERFRAMES_LOCAL_ROOTS allowed.
+    """
+    if not isinstance(stack, str):
+        return stack
+    try:
+        block: Any = RenderStack.load(stack)
+    except ValueError as error:
+        if stack == LOCAL:
+            return _this_machine()
+        raise StackNotFound(f"There is no RenderStack block named {stack!r}.") from error
+    found: Stack = block.value()
+    return found
+
+
+def _this_machine() -> LocalStack:
+    roots = os.environ.get(storage.ROOTS_VARIABLE, "").split(os.pathsep)
+    return LocalStack(allowed=(Path.cwd(), *(Path(root) for root in roots if root)))

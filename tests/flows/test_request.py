@@ -9,6 +9,7 @@ import pytest
 from flows.request import RenderRequest, check, format_for
 from lambda_handler.errors import InvalidConfig
 from lambda_handler.events import parse_config
+from tasks.local_stack import LocalStack
 
 
 @pytest.mark.parametrize(
@@ -40,4 +41,4 @@ def test_a_name_that_contradicts_the_format_is_refused(tmp_path: Path, output: s
     """Nobody looks for VP9 in film.mp4."""
     request = RenderRequest(project=str(tmp_path), output=output, config=parse_config(config))
     with pytest.raises(InvalidConfig, match=rf"format is .*{output}"):
-        check(request)
+        check(request, LocalStack(root=tmp_path))

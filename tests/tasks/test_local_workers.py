@@ -23,8 +23,9 @@ from lambda_handler.errors import (
     WorkerLost,
 )
 from lambda_handler.storage import file_uri
-from tasks.invoke import LocalWorkers, invoker, invoking
-from tasks.stack import LocalStack
+from tasks.invoke import invoker, invoking
+from tasks.local_stack import LocalStack
+from tasks.local_workers import LocalWorkers
 
 Event = dict[str, Any]
 PATIENCE = 60.0

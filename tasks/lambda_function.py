@@ -1,0 +1,221 @@
+"""The handler in Lambda: one client for all threads, and calls whose waiting can be given up or doubled."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
+
+from lambda_handler import storage
+from lambda_handler.errors import RenderCancelled, RenderError, StackInvalid, Throttled
+from lambda_handler.manifest import MANIFEST
+from lambda_handler.render_folder import RenderFolder
+from tasks.aws_client import client
+from tasks.lambda_answer import CredentialsExpired, api_error, result_of
+from tasks.stack import AwsStack
+from tasks.throttle import delays
+
+ANSWER_SECONDS = 20
+"""What the answer may take beyond the function's time limit."""
+STILL_SECONDS = 20.0
+LOOK_SECONDS = 2.0
+RENEWALS = 2
+
+Answer = dict[str, Any] | RenderError
+
+
+@dataclass
+class _Call:
+    """One role that somebody waits for, and its invocations."""
+
+    event: Mapping[str, Any]
+    answers: SimpleQueue[Answer] = field(default_factory=SimpleQueue)
+    stopped: threading.Event = field(default_factory=threading.Event)
+    invocations: int = 0
+
+    @property
+    def about(self) -> str:
+        """The role, and its chunk."""
+        chunk = self.event.get("ChunkIndex")
+        return str(self.event["Action"]) + (f" {chunk}" if chunk is not None else "")
+
+    @property
+    def folder(self) -> str:
+        """The prefix of its render folder."""
+        manifest = str(self.event.get("PlanV2ManifestS3Uri", ""))
+        return manifest.removesuffix(f"/{MANIFEST}") or str(self.event.get("PlanOutputS3Prefix", "")).rstrip("/")
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The same for the same work."""
+        return (self.folder, self.about)
+
+
+class LambdaFunction:
+    """The function of an AWS stack: as many invocations at once as its concurrency, in threads of their own.
+
+    A synchronous invocation cannot be taken back. So it is made in a thread that nobody has to wait for, and whoever
+    waits for its answer can be told to stop. `on_wait` hears what a throttled call waits for.
+    """
+
+    def __init__(self, stack: AwsStack, on_wait: Callable[[str], None] = lambda _told: None) -> None:
+        self._stack = stack
+        self._on_wait = on_wait
+        self._generation = 0
+        self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(stack.concurrency)
+        self._calls: dict[tuple[str, ...], _Call] = {}
+        self._closed = threading.Event()
+        # Before threads ask for it: prefect-aws's cache would make one for each that comes too early.
+        self._client(0)
+
+    def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """The result of the role, by whichever of its invocations has one first.
+
+        Waits while Lambda throttles. Raises the RenderError that all of them ended with; RenderCancelled when it was
+        abandoned.
+        """
+        call = _Call(event)
+        with self._lock:
+            self._calls[call.key] = call
+        try:
+            self._wait_for_place(call)
+            self._start(call)
+            return self._first_result(call)
+        finally:
+            with self._lock:
+                if self._calls.get(call.key) is call:
+                    del self._calls[call.key]
+
+    def hedge(self, event: Mapping[str, Any]) -> bool:
+        """Invokes once more for a call that waits, where a place is free; says whether it did."""
+        with self._lock:
+            call = self._calls.get(_Call(event).key)
+        if call is None or call.invocations != 1 or not self._places.acquire(blocking=False):
+            return False
+        self._start(call)
+        return True
+
+    def abandon(self, folder: RenderFolder) -> None:
+        """Stops waiting for the answers about a render."""
+        with self._lock:
+            calls = [call for call in self._calls.values() if call.folder == folder.prefix.rstrip("/")]
+        for call in calls:
+            call.stopped.set()
+
+    def close(self) -> None:
+        """Stops waiting for any answer."""
+        self._closed.set()
+        with self._lock:
+            for call in self._calls.values():
+                call.stopped.set()
+
+    def _wait_for_place(self, call: _Call) -> None:
+        while not self._places.acquire(timeout=LOOK_SECONDS):
+            self._check(call)
+        if call.stopped.is_set():
+            self._places.release()
+            self._check(call)
+
+    def _start(self, call: _Call) -> None:
+        """Invokes in a thread; the place, which is held already, is free again when it has ended."""
+        call.invocations += 1
+
+        def invoked() -> None:
+            try:
+                call.answers.put(self._answer(call))
+            finally:
+                self._places.release()
+
+        threading.Thread(target=invoked, daemon=True, name=f"invoke {call.about}").start()
+
+    def _first_result(self, call: _Call) -> dict[str, Any]:
+        ended, failure = 0, None
+        while failure is None or ended < call.invocations:
+            try:
+                answer = call.answers.get(timeout=0.25)
+            except Empty:
+                self._check(call)
+                continue
+            if not isinstance(answer, RenderError):
+                return answer
+            ended, failure = ended + 1, failure or answer
+        raise failure
+
+    def _check(self, call: _Call) -> None:
+        if call.stopped.is_set() or self._closed.is_set():
+            raise RenderCancelled(f"{call.about} was given up: the render in {call.folder} was cancelled.")
+
+    def _answer(self, call: _Call) -> Answer:
+        """The answer to one invocation, however often Lambda had no place for it."""
+        waits = delays()
+        renewals = 0
+        while not call.stopped.is_set():
+            generation = self._generation
+            try:
+                return self._invoked(call, generation)
+            except Throttled as error:
+                seconds = next(waits)
+                self._on_wait(f"{error.summary} It is tried again in {seconds:.1f} s.")
+                call.stopped.wait(seconds)
+            except CredentialsExpired as error:
+                renewals += 1
+                if renewals > RENEWALS:
+                    return StackInvalid(f"The stack's credentials have expired: {error}")
+                self._renew(generation)
+            except RenderError as error:
+                return error
+        return RenderCancelled(f"{call.about} was given up.")
+
+    def _invoked(self, call: _Call, generation: int) -> dict[str, Any]:
+        qualifier = {"Qualifier": self._stack.qualifier} if self._stack.qualifier else {}
+        try:
+            answer = self._client(generation).invoke(
+                FunctionName=self._stack.function, Payload=json.dumps(dict(call.event)).encode(), **qualifier
+            )
+            payload = answer["Payload"].read()
+        except (ClientError, BotoCoreError) as error:
+            began = not isinstance(error, (ClientError, EndpointConnectionError, ConnectTimeoutError))
+            if began:
+                self._wait_while_it_goes_on(call)
+            raise api_error(error, call.about) from error
+        return result_of(payload, answer.get("FunctionError"), call.about)
+
+    def _wait_while_it_goes_on(self, call: _Call) -> None:
+        """After a connection that broke: the function may be at work still, and who asks again would only double it."""
+        chunk = call.event.get("ChunkIndex")
+        if chunk is None:
+            return
+        limit = time.monotonic() + self._stack.timeout_seconds
+        seen, since = b"", time.monotonic()
+        while time.monotonic() < limit and not call.stopped.wait(LOOK_SECONDS):
+            try:
+                told = storage.read(RenderFolder(call.folder).progress(chunk))
+            except (FileNotFoundError, RenderError):
+                told = b""
+            if told != seen:
+                seen, since = told, time.monotonic()
+            progress = json.loads(told or b"{}")
+            if progress.get("framesDone", 0) == progress.get("framesTotal") or time.monotonic() - since > STILL_SECONDS:
+                return
+
+    def _client(self, generation: int) -> Any:
+        return client(
+            self._stack.credentials,
+            "lambda",
+            read_seconds=self._stack.timeout_seconds + ANSWER_SECONDS,
+            pool=self._stack.concurrency,
+            generation=generation,
+        )
+
+    def _renew(self, expired: int) -> None:
+        with self._lock:
+            if self._generation == expired:
+                self._client(expired + 1)
+                self._generation = expired + 1

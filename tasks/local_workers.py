@@ -1,0 +1,119 @@
+"""The handler in worker processes of this machine, which may die and are replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from lambda_handler.errors import WorkerLost, from_wire
+from lambda_handler.render_folder import RenderFolder
+from lambda_handler.storage import ROOTS_VARIABLE
+from lambda_handler.toolchain import CHECKOUT
+from tasks.local_stack import LocalStack
+
+CLOSING_SECONDS = 10.0
+
+
+class LocalWorkers:
+    """Worker processes of this machine, started when they are first needed, one event at a time each."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self._scratch = TemporaryDirectory(prefix="hf-workers-")
+        roots = os.pathsep.join(map(str, stack.roots))
+        self._environment = {**os.environ, ROOTS_VARIABLE: roots, "TMPDIR": self._scratch.name}
+        self._idle: SimpleQueue[_Worker | None] = SimpleQueue()
+        self._workers: list[_Worker] = []
+        self._lock = threading.Lock()
+        for _ in range(stack.processes):
+            self._idle.put(None)
+
+    def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Waits for an idle worker and has it play the role. Raises WorkerLost when it dies over it."""
+        worker = self._idle.get()
+        try:
+            if worker is None:
+                worker = self._started()
+            answer = worker.ask(event)
+        finally:
+            self._idle.put(worker if worker and worker.alive else None)
+        if "result" in answer:
+            result: dict[str, Any] = answer["result"]
+            return result
+        raise from_wire(answer["errorType"], answer["errorMessage"])
+
+    def hedge(self, event: Mapping[str, Any]) -> bool:  # noqa: ARG002 - the machine has nothing faster to offer
+        """Never: a second worker would take its time from the first."""
+        return False
+
+    def abandon(self, folder: RenderFolder) -> None:
+        """Nothing to do: the workers hear of it between two frames."""
+
+    def close(self) -> None:
+        """Ends every worker, those in the middle of a chunk too."""
+        with self._lock:
+            workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.close()
+        self._scratch.cleanup()
+
+    def _started(self) -> _Worker:
+        with self._lock:
+            self._workers = [worker for worker in self._workers if worker.alive]
+            worker = _Worker(self._environment, Path(self._scratch.name) / f"worker-{len(self._workers)}.log")
+            self._workers.append(worker)
+            return worker
+
+
+class _Worker:
+    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+        self._log = log
+        with log.open("ab") as told:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "lambda_handler.worker"],
+                cwd=CHECKOUT,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=told,
+                text=True,
+                # Ctrl-C is for the flow, which then ends its workers.
+                start_new_session=True,
+            )
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin and self._process.stdout  # noqa: S101 - both are pipes
+        try:
+            self._process.stdin.write(json.dumps(event) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except (OSError, ValueError):
+            line = ""
+        if not line:
+            code = self._process.wait()
+            last = " ".join(self._log.read_text(errors="replace").splitlines()[-3:])[-400:]
+            raise WorkerLost(f"A worker process ended with status {code} over {event['Action']}. {last}".strip())
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        assert self._process.stdin  # noqa: S101 - a pipe
+        with suppress(OSError):  # it may be gone already, and its pipe with it
+            self._process.stdin.close()
+        try:
+            self._process.wait(CLOSING_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
