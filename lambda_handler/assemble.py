@@ -15,6 +15,7 @@ from lambda_handler.audio.check import check_length, check_muxed
 from lambda_handler.errors import ChunkInvalid, EncoderInterrupted, InvalidConfig, OutputInvalid, RenderError
 from lambda_handler.events import AssembleEvent, AssembleResult
 from lambda_handler.join import finish, join, join_pictures
+from lambda_handler.limits import Telling
 from lambda_handler.manifest import Manifest, load_checked
 from lambda_handler.media import VideoStream, tags, video_stream
 from lambda_handler.render_folder import RenderFolder
@@ -24,8 +25,11 @@ from lambda_handler.stills import Film, contact_sheet, poster
 POSTER_WIDTH = 960
 
 
-def assemble(event: AssembleEvent) -> AssembleResult:
-    """Joins all chunks of the plan into the video at `output_s3_uri`, and writes the report."""
+def assemble(event: AssembleEvent, at: Telling) -> AssembleResult:
+    """Joins all chunks of the plan into the video at `output_s3_uri`, and writes the report.
+
+    `at` is told what it is doing.
+    """
     started = time.monotonic()
     folder = RenderFolder.of_manifest(event.plan_v2_manifest_s3_uri)
     manifest = load_checked(folder.manifest, event.plan_hash, event.format)
@@ -37,11 +41,15 @@ def assemble(event: AssembleEvent) -> AssembleResult:
         raise InvalidConfig(f"AudioS3Uri: {event.audio_s3_uri} is not the plan's sound ({folder.audio_uri(manifest)}).")
     storage.locate(event.output_s3_uri)
     with TemporaryDirectory(prefix="hf-assemble-") as scratch:
+        at(f"The {len(chunks)} chunks were being fetched")
         parts = _fetched(chunks, Path(scratch))
         sound = _sound(manifest, folder, Path(scratch))
         video = Path(scratch) / f"video{manifest.output.suffix}"
+        at(f"{manifest.total_frames} frames were being joined, and verified,")
         _made(parts, sound, video, manifest)
+        at("The video was verified and being stored", last=True)
         storage.upload(video, event.output_s3_uri)
+        at("The video was stored, and its stills and report being made", last=True)
         untold = _write_stills(video, manifest, folder)
         result = AssembleResult(
             output_s3_uri=event.output_s3_uri,

@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from playwright.sync_api import Browser, Playwright, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from lambda_handler.errors import ChromeUnavailable
-from lambda_handler.memory import is_scarce
+from lambda_handler.memory import is_scarce, processes
 from lambda_handler.toolchain import Chromium, driver_node
 
 LAUNCH_TIMEOUT_MS = 120_000
 # A browser grows with what it has drawn; a new one costs about a second.
 MOST_RENDERS = 40
 WARM_MEMORY = 0.5
+# One that hangs is killed, and another started: it answers within milliseconds, and closes within a second.
+ANSWER_SECONDS = 5.0
+CLOSE_SECONDS = 10.0
 
 _Wanted = tuple[Chromium, tuple[str, ...], int]
 
@@ -134,6 +138,13 @@ def drop_warm() -> None:
         kept.close()
 
 
+def kill(thread: int) -> None:
+    """Kills the processes of every browser that the thread with the identity `thread` has started."""
+    for running in list(_warm.running):
+        if running.wanted[2] == thread:
+            running.kill()
+
+
 class _Running:
     """A browser with the driver that started it; `wanted` is all that makes it the one to have."""
 
@@ -143,10 +154,14 @@ class _Running:
         os.environ.setdefault("HOME", tempfile.gettempdir())
         self.wanted = wanted
         self.renders = 0
+        before = processes(os.getpid())
         self._playwright = sync_playwright().start()
+        self._driver = set(processes(os.getpid())) - set(before)
+        _warm.running.append(self)
         try:
             self.browser = _launch(self._playwright, wanted[0], wanted[1])
         except BaseException:
+            _warm.running.remove(self)
             self._playwright.stop()
             raise
 
@@ -157,23 +172,47 @@ class _Running:
     def answers(self) -> bool:
         """Whether it is alive; Playwright only hears that one has died while it is spoken to."""
         try:
-            session = self.browser.new_browser_cdp_session()
-            session.send("Browser.getVersion")
-            session.detach()
+            with self._killed_after(ANSWER_SECONDS):
+                session = self.browser.new_browser_cdp_session()
+                session.send("Browser.getVersion")
+                session.detach()
         except PlaywrightError:
             return False
         return True
 
     def close(self) -> None:
-        with suppress(PlaywrightError):  # it may be gone already
-            self.browser.close()
-        self._playwright.stop()
+        _warm.running.remove(self)
+        if self.wanted[2] != threading.get_ident():
+            # Playwright listens to the thread that started it alone.
+            self.kill()
+            return
+        with self._killed_after(CLOSE_SECONDS):
+            with suppress(PlaywrightError):  # it may be gone already
+                self.browser.close()
+            self._playwright.stop()
+
+    def kill(self) -> None:
+        """Ends its processes; whoever waits for it hears that it has died."""
+        for pid in [pid for driver in self._driver for pid in processes(driver)]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    @contextmanager
+    def _killed_after(self, seconds: float) -> Iterator[None]:
+        timer = threading.Timer(seconds, self.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 @dataclass
 class _Warm:
     wanted: bool = False
     browser: _Running | None = None
+    running: list[_Running] = field(default_factory=list)
 
 
 _warm = _Warm()

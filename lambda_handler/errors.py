@@ -46,7 +46,9 @@ RenderError
 ├── Stopped                        somebody, or a limit, stopped the work
 │   ├── RenderCancelled                RENDER_CANCELLED
 │   ├── ChunkDeadline                  CHUNK_DEADLINE
-│   └── ChunkMemory                    CHUNK_MEMORY
+│   ├── ChunkMemory                    CHUNK_MEMORY
+│   ├── WorkerDeadline                 WORKER_DEADLINE
+│   └── WorkerMemory                   WORKER_MEMORY
 ├── Transient                      the same work may succeed when tried again
 │   ├── BrowserFailed                  BROWSER_FAILED
 │   ├── EncoderInterrupted             ENCODER_INTERRUPTED
@@ -417,7 +419,7 @@ class ChunkDeadline(Stopped):
     """The chunk would not have finished before its time limit."""
 
     code = "CHUNK_DEADLINE"
-    advice = "Use more and smaller chunks (maxParallelChunks, chunkSize), or raise the function's timeout."
+    advice = "Use more and smaller chunks (maxParallelChunks, chunkSize), or raise LambdaTimeoutSec (at most 900)."
 
 
 class ChunkMemory(Stopped):
@@ -425,6 +427,23 @@ class ChunkMemory(Stopped):
 
     code = "CHUNK_MEMORY"
     advice = "Raise the function's memory (LambdaMemoryMb), or render a smaller picture."
+
+
+class WorkerDeadline(Stopped):
+    """Planning, or assembling, would not have finished before the time limit."""
+
+    code = "WORKER_DEADLINE"
+    advice = (
+        "Raise the function's timeout (LambdaTimeoutSec, at most 900), or its memory (LambdaMemoryMb), which brings "
+        "cores; where both are as high as they go, split the video."
+    )
+
+
+class WorkerMemory(Stopped):
+    """Planning, or assembling, would have been killed for its memory."""
+
+    code = "WORKER_MEMORY"
+    advice = "Raise the function's memory (LambdaMemoryMb, at most 10240), or split the video."
 
 
 class Transient(RenderError):

@@ -8,20 +8,17 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
-from lambda_handler import memory, usage
+from lambda_handler import usage
 from lambda_handler.assemble import assemble
 from lambda_handler.browser import keep_warm
 from lambda_handler.chunk import render_chunk
-from lambda_handler.errors import ChunkDeadline, RenderError, StorageFull
+from lambda_handler.errors import RenderError, StorageFull
 from lambda_handler.events import AssembleEvent, PlanEvent, RenderChunkEvent, parse, to_wire
+from lambda_handler.limits import Context, Watch
 from lambda_handler.plan import plan
 from lambda_handler.scratch import tidy
-
-# What a worker needs to stop by itself before it is killed.
-DEADLINE_MARGIN_MS = 20_000
-MEMORY_LOOK_SECONDS = 1.0
 
 IN_LAMBDA = "AWS_LAMBDA_RUNTIME_API" in os.environ
 if IN_LAMBDA:
@@ -29,14 +26,6 @@ if IN_LAMBDA:
     keep_warm()
 
 Asked = PlanEvent | RenderChunkEvent | AssembleEvent
-
-
-class Context(Protocol):
-    """The part of a Lambda context that is used."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the invocation is killed."""
-        ...
 
 
 def handler(event: Mapping[str, Any], context: Context | None = None) -> dict[str, Any]:
@@ -70,8 +59,9 @@ def on_the_wire(error: RenderError) -> Exception:
 
 def _recorded(asked: Asked, context: Context | None, started: float) -> dict[str, Any]:
     """Plays the role, and leaves in the render folder how long it took, to be paid for."""
+    watch = Watch(context, chunk=isinstance(asked, RenderChunkEvent))
     try:
-        result = _dispatch(asked, context)
+        result = watch.run(lambda: _dispatch(asked, watch))
     except Exception as error:
         _record(asked, started, error.code if isinstance(error, RenderError) else type(error).__name__)
         raise
@@ -87,33 +77,14 @@ def _record(asked: Asked, started: float, code: str | None) -> None:
         _log("usage_not_recorded", {"Action": asked.action}, started, code=error.code, message=error.summary)
 
 
-def _dispatch(asked: Asked, context: Context | None) -> dict[str, Any]:
+def _dispatch(asked: Asked, watch: Watch) -> dict[str, Any]:
     match asked:
         case PlanEvent():
-            return to_wire(plan(asked))
+            return to_wire(plan(asked, watch.at))
         case RenderChunkEvent():
-            return to_wire(render_chunk(asked, _Limits(context)))
+            return to_wire(render_chunk(asked, watch.frames))
         case AssembleEvent():
-            return to_wire(assemble(asked))
-
-
-class _Limits:
-    """Stops a chunk between two frames, before the platform kills it for its time or its memory."""
-
-    def __init__(self, context: Context | None) -> None:
-        self._context = context
-        self._looked = time.monotonic()
-
-    def __call__(self, done: int, total: int) -> None:
-        if self._context is None or done >= total:
-            return
-        if self._context.get_remaining_time_in_millis() < DEADLINE_MARGIN_MS:
-            raise ChunkDeadline(
-                f"{done} of {total} frames were done {DEADLINE_MARGIN_MS // 1000} s before the time limit."
-            )
-        if time.monotonic() - self._looked > MEMORY_LOOK_SECONDS:
-            self._looked = time.monotonic()
-            memory.check(done, total)
+            return to_wire(assemble(asked, watch.at))
 
 
 def _log(kind: str, event: Mapping[str, Any], started: float, **told: Any) -> None:

@@ -1,4 +1,4 @@
-"""How much memory a worker and all its processes use, and stopping before the platform kills it."""
+"""How much memory a worker and all its processes use, of what the platform grants them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import re
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
-
-from lambda_handler.errors import ChunkMemory
 
 LIMIT_VARIABLE = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 """In MiB; Lambda sets it."""
@@ -55,10 +53,3 @@ def is_scarce(share: float = USABLE) -> bool:
     """Whether more than `share` of the granted memory is in use."""
     limit = limit_bytes()
     return limit is not None and used_bytes(os.getpid()) > share * limit
-
-
-def check(done: int, total: int) -> None:
-    """Raises ChunkMemory when the worker is about to be killed for its memory, `done` of `total` frames done."""
-    if is_scarce():
-        limit = (limit_bytes() or 0) // 1024**2
-        raise ChunkMemory(f"{done} of {total} frames were done when {USABLE:.0%} of {limit} MiB of memory were in use.")

@@ -30,6 +30,7 @@ from lambda_handler.errors import (
 from lambda_handler.events import DEFAULT_MAX_PARALLEL_CHUNKS, FRAME_RATES, Config, PlanEvent, PlanResult
 from lambda_handler.formats import FASTEST_GIF, FORMATS
 from lambda_handler.grid import FrameRange, frame_time, slices, total_frames
+from lambda_handler.limits import Telling
 from lambda_handler.manifest import SCHEMA, Capture, Manifest, Tools, digest, load
 from lambda_handler.media_clips import MediaClip, clips
 from lambda_handler.media_sources import MediaSource, page_facts, probe, probe_all
@@ -47,8 +48,11 @@ PARALLEL_VARIABLE = "HYPERFRAMES_MAX_PARALLEL_CHUNKS"
 CHUNK_FRAMES = ((40, 240), (320, 80), (inf, 20))
 
 
-def plan(event: PlanEvent) -> PlanResult:
-    """Plans the render; a plan of the very same request that is already there is returned as it is."""
+def plan(event: PlanEvent, at: Telling) -> PlanResult:
+    """Plans the render; a plan of the very same request that is already there is returned as it is.
+
+    `at` is told what it is doing.
+    """
     started = time.monotonic()
     folder = RenderFolder(event.plan_output_s3_prefix)
     storage.locate(folder.manifest)
@@ -56,11 +60,12 @@ def plan(event: PlanEvent) -> PlanResult:
         storage.locate(event.output_s3_uri)
     with TemporaryDirectory(prefix="hf-plan-") as scratch:
         project = Path(scratch) / "project"
+        at("The project was being fetched")
         fetch_project(event.project_s3_uri, project)
         request = request_digest(project, event.config)
         manifest = load(folder.manifest)
         if manifest is None or manifest.request_digest != request:
-            manifest = _made(event.config, project, request, folder, Path(scratch))
+            manifest = _made(event.config, project, request, folder, Path(scratch), at)
             storage.write(folder.manifest, manifest.model_dump_json(by_alias=True).encode())
     return PlanResult(
         plan_hash=manifest.plan_hash,
@@ -126,7 +131,8 @@ def producer_version() -> str:
     return f"{version('prefect-hyperframes')}+{told[:12]}"
 
 
-def _made(config: Config, project: Path, request: str, folder: RenderFolder, scratch: Path) -> Manifest:
+def _made(config: Config, project: Path, request: str, folder: RenderFolder, scratch: Path, at: Telling) -> Manifest:
+    at("The page was being compiled, and what it asks for fetched,")
     page = compile_page(
         project,
         config.entry_file,
@@ -149,6 +155,7 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
     sources, unusable = _probed(page.media, site, strict)
     script = init_script(float(rate), page_facts(sources), page.animated)
     size = {"width": page.width, "height": page.height, "scale": taken.scale}
+    at("The page was being made ready")
     with (
         launched(toolchain.chromium(), **size, webgpu=taken.webgpu) as browser,
         opened(browser, site, script, **size, fps=float(rate)) as composition,
@@ -169,11 +176,13 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         found, unheard = _usable(clips(composition.media(), duration), unusable)
         videos, tables = frozen(found, sources, config.video_frame_format)
         site |= stage(tables, scratch)
+        at("The videos were being looked at, and a few frames drawn,")
         check_decodable(toolchain.ffmpeg(), videos, sources, site, rate)
         with playing(toolchain.ffmpeg(), videos, site, rate) as player:
             composition.show(player)
             milliseconds = _measured(composition, taken.jpeg_quality, frames, rate)
         composition.problems.check()
+        at("The sound was being mixed")
         sound = soundtrack(
             composition,
             browser,
@@ -188,6 +197,7 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
             folder=scratch,
         )
         told = composition.problems.warnings()
+    at("The plan's files were being stored", last=True)
     # Media that the page itself did not ask for: the videos' go to the chunks that show them, sounds nowhere.
     unasked = {*sources, *tables} - composition.asked_for
     shown = unasked & {path for clip in videos for path in (clip.source, clip.table)}

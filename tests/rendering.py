@@ -11,7 +11,8 @@ from typing import Any
 
 from lambda_handler import storage, toolchain
 from lambda_handler.formats import FORMATS
-from lambda_handler.handler import Context, handler
+from lambda_handler.handler import handler
+from lambda_handler.limits import Context
 from lambda_handler.manifest import Manifest
 
 WIDTH, HEIGHT = 320, 180

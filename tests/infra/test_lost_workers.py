@@ -24,8 +24,7 @@ from step_functions import Execution, definition, execute, throttled
 
 from infra.local_aws import pack_project
 from infra.standin import Function, Standin, running
-from lambda_handler import storage
-from lambda_handler.memory import used_bytes
+from lambda_handler import memory, storage
 from lambda_handler.plan import PARALLEL_VARIABLE
 from lambda_handler.toolchain import CHECKOUT
 
@@ -59,7 +58,13 @@ class Place:
             task=CHECKOUT,
             runtime=Path(sysconfig.get_path("purelib")),
             python=Path(sys.executable),
-            environment={**passed, storage.BUCKET_VARIABLE: self.bucket, PARALLEL_VARIABLE: "1"},
+            environment={
+                **passed,
+                storage.BUCKET_VARIABLE: self.bucket,
+                PARALLEL_VARIABLE: "1",
+                # More than it has: so that it is killed, and does not stop by itself.
+                memory.LIMIT_VARIABLE: "10240",
+            },
             isolated=False,
             **limits,
         )
@@ -160,6 +165,6 @@ def test_memory_counts_what_a_process_and_its_children_hold() -> None:
     with subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        used = used_bytes(process.pid)
+        used = memory.used_bytes(process.pid)
         os.killpg(process.pid, signal.SIGKILL)
     assert 40 << 20 < used < 100 << 20

@@ -1,18 +1,23 @@
-"""What a worker does before the platform would stop it: tidies its disk, watches its memory."""
+"""What a worker does before the platform would stop it: tidies its disk, watches its time and its memory."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
+import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from rendering import Render
+from rendering import BOX, Render, page
 
-from lambda_handler import handler, memory, scratch
-from lambda_handler.errors import StorageFull
+from lambda_handler import limits, memory, scratch, storage
+from lambda_handler.errors import ChunkDeadline, StorageFull, WorkerDeadline
+from lambda_handler.handler import handler
 
 HOUR = 3600
 
@@ -52,24 +57,117 @@ def test_a_disk_without_room_is_told_before_work_begins(disk: Path, monkeypatch:
     assert "EphemeralStorage" in caught.value.resolution
 
 
-class Generous:
-    """A context with all the time there is."""
+@dataclass(frozen=True)
+class Left:
+    """A context with so many seconds left, however often it is asked."""
+
+    seconds: float = 900.0
 
     def get_remaining_time_in_millis(self) -> int:
-        return 900_000
+        return round(self.seconds * 1000)
 
 
-def test_a_chunk_stops_by_itself_before_its_memory_is_up(planned: Render, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message says how far it came and which setting to change; nothing is left that looks done."""
-    monkeypatch.setattr(handler, "MEMORY_LOOK_SECONDS", 0.0)
-    monkeypatch.setenv(memory.LIMIT_VARIABLE, "64")
+def _stopped(act: Callable[[], object]) -> tuple[str, str]:
     with pytest.raises(RuntimeError) as caught:
-        planned.chunk(0, Generous())
-    assert type(caught.value).__name__ == "CHUNK_MEMORY"
-    assert "of 10 frames" in str(caught.value)
-    assert "64 MiB" in str(caught.value)
-    assert "LambdaMemoryMb" in str(caught.value)
+        act()
+    return type(caught.value).__name__, str(caught.value)
+
+
+@pytest.fixture
+def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function with less memory than this process has."""
+    monkeypatch.setenv(memory.LIMIT_VARIABLE, "16")
+
+
+def test_a_chunk_stops_by_itself_before_its_memory_is_up(planned: Render, no_memory: None) -> None:
+    """The message says how far it came and which setting to change; nothing is left that looks done."""
+    code, message = _stopped(lambda: planned.chunk(0, Left()))
+    assert code == "CHUNK_MEMORY"
+    assert "16 MiB" in message
+    assert "LambdaMemoryMb" in message
     assert planned.chunk_names == []
+
+
+def test_a_plan_stops_by_itself_while_its_page_is_loaded(render: Callable[..., Render]) -> None:
+    """A script that does not end: the browser is ended, and the message says where it was and what to change."""
+    made = render(page(BOX + "<script>while (true);</script>"))
+    event = {"Action": "plan", "ProjectS3Uri": made.project, "PlanOutputS3Prefix": made.folder}
+    began = time.monotonic()
+    code, message = _stopped(lambda: handler(event, Left(limits.MARGIN_SECONDS + 2)))
+    assert code == "WORKER_DEADLINE"
+    assert "The page was being made ready 20 s before the time limit." in message
+    assert "LambdaTimeoutSec" in message
+    assert time.monotonic() - began < 2 + limits.LETTING_GO_SECONDS
+    assert storage.listing(made.folder) == {}
+
+
+def test_an_assembly_stops_by_itself_while_it_verifies(rendered: Render) -> None:
+    """What it waits for is ended; the next invocation is none the worse."""
+    rendered.plan()
+    event = rendered.event("assemble", OutputS3Uri=rendered.output)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lambda_handler.assemble.join", lambda *_: subprocess.run(["sleep", "60"], check=True))
+        code, message = _stopped(lambda: handler(event, Left(limits.MARGIN_SECONDS + 0.5)))
+    assert code == "WORKER_DEADLINE"
+    assert "30 frames were being joined, and verified, 20 s before the time limit." in message
+    assert not storage.exists(rendered.output)
+    assert handler(event, Left())["FramesEncoded"] == 30
+
+
+def test_a_chunk_stops_by_itself_after_its_last_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has more of the time then, since only the end of it is left."""
+    monkeypatch.setattr(limits, "MARGIN_SECONDS", 8.0)
+    monkeypatch.setattr(limits, "LAST_MARGIN_SECONDS", 7.0)
+    watch = limits.Watch(Left(8.5), chunk=True)
+
+    def role() -> None:
+        watch.frames(10, 10)
+        subprocess.run(["sleep", "60"], check=True)
+
+    with pytest.raises(ChunkDeadline, match="10 of 10 frames were done 7 s before the time limit"):
+        watch.run(role)
+
+
+@pytest.fixture
+def watch() -> limits.Watch:
+    """Of a role that has half a second before it has to stop."""
+    return limits.Watch(Left(limits.MARGIN_SECONDS + 0.5), chunk=False)
+
+
+def test_a_role_that_waits_for_no_process_is_left_to_itself(
+    watch: limits.Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error is told all the same, and the next role has a thread of its own."""
+    monkeypatch.setattr(limits, "LETTING_GO_SECONDS", 0.1)
+    given_up = threading.Event()
+    with pytest.raises(WorkerDeadline, match="Nothing was done yet"):
+        watch.run(given_up.wait)
+    assert limits.Watch(Left(), chunk=False).run(threading.get_ident) != threading.get_ident()
+    given_up.set()
+
+
+def test_what_is_done_just_in_time_counts(watch: limits.Watch) -> None:
+    """As long as it does not have to be waited for."""
+
+    def late() -> str:
+        time.sleep(1)
+        return "done"
+
+    assert watch.run(late) == "done"
+
+
+def test_a_roles_own_error_is_its_own() -> None:
+    with pytest.raises(ZeroDivisionError):
+        limits.Watch(Left(), chunk=False).run(lambda: 1 // 0)
+
+
+def test_processes_that_were_there_before_are_let_alone(watch: limits.Watch) -> None:
+    """Only what the role has started is ended."""
+    with subprocess.Popen(["sleep", "60"]) as other:
+        with pytest.raises(WorkerDeadline):
+            watch.run(lambda: subprocess.run(["sleep", "60"], check=True))
+        assert other.poll() is None
+        other.kill()
 
 
 def test_without_a_limit_nothing_is_scarce(monkeypatch: pytest.MonkeyPatch) -> None:

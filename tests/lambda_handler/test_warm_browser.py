@@ -15,7 +15,7 @@ from lambda_handler.toolchain import CHECKOUT
 
 # A browser that is kept holds its thread's event loop, which other tests of this process need.
 SCRIPT = """
-import hashlib, json, os, signal, sys
+import hashlib, json, os, signal, sys, time
 from fractions import Fraction
 from pathlib import Path
 from lambda_handler import browser, capture, storage, toolchain
@@ -59,6 +59,11 @@ result["after failing"] = frames("one")[0]
 os.kill(result["after failing"], signal.SIGKILL)
 result["after a crash"], pictures = frames("one")
 result["same after all"] = pictures == result["cold"][1]
+os.kill(result["after a crash"], signal.SIGSTOP)
+browser.ANSWER_SECONDS = 1.0
+began = time.monotonic()
+result["after hanging"], pictures = frames("one")
+result["seconds"] = time.monotonic() - began
 browser.MOST_RENDERS = 1
 result["worn"] = frames("one")[0]
 result["after wear"] = frames("one")[0]
@@ -74,7 +79,7 @@ DRAWING = BOX + (
 
 
 def test_a_warm_browser_draws_the_same_pixels_and_goes_after_any_doubt(tmp_path: Path) -> None:
-    """Warm after another composition as cold; a new one after a failure, a crash, for another size, after wear."""
+    """Warm after another composition as cold; a new one after a failure, a crash, a hang, wear, for another size."""
     for name, body in {"one": DRAWING, "two": BOX + "<style>body{background:#024}</style>"}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "index.html").write_text(page(body))
@@ -92,8 +97,9 @@ def test_a_warm_browser_draws_the_same_pixels_and_goes_after_any_doubt(tmp_path:
     assert len(set(dropped)) == 5, result
     assert result["failing"] == result["again"], "it was taken warm"
     assert result["same after all"]
-    assert len({result["after a crash"], result["worn"], result["after wear"]}) == 3
-    for number in {*dropped, result["worn"], result["after wear"]}:
+    assert len({result["after a crash"], result["after hanging"], result["after wear"]}) == 3
+    assert result["seconds"] < 10
+    for number in {*dropped, result["after hanging"], result["worn"], result["after wear"]}:
         assert not _runs(number), "every browser is closed at the end"
 
 
