@@ -7,6 +7,7 @@ PYTHON ?= python3
 COMPOSITIONS ?= examples
 CHROME_SOURCE ?= sparticuz
 EVENT ?= infra/events/plan.json
+TEST_PROCESSES ?= 2
 BIN := .venv/bin
 
 setup: .venv/tools.stamp
@@ -15,7 +16,7 @@ demo: setup
 	$(BIN)/prefect-hyperframes render examples/quarterly-metrics -o out/quarterly-metrics.mp4 --fresh
 
 test: setup lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadgroup
 
 lint: setup
 	$(BIN)/ruff check .

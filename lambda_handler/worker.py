@@ -27,9 +27,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _leave)
     keep_warm()
     events: SimpleQueue[str | None] = SimpleQueue()
-    threading.Thread(target=_read, args=(events,), daemon=True).start()
+    ended = threading.Event()
+    threading.Thread(target=_read, args=(events, ended), daemon=True).start()
     while (line := events.get()) is not None:
-        answers.write(answer(line) + "\n")
+        told = answer(line)
+        if ended.is_set():
+            # Leaving breaks whatever was waited for, and that is not what the event came to.
+            break
+        answers.write(told + "\n")
         answers.flush()
 
 
@@ -41,9 +46,10 @@ def answer(line: str) -> str:
         return json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)})
 
 
-def _read(events: SimpleQueue[str | None]) -> None:
+def _read(events: SimpleQueue[str | None], ended: threading.Event) -> None:
     for line in sys.stdin:
         events.put(line)
+    ended.set()
     events.put(None)
     # Unwinds the main thread if it is rendering, so that browser, encoder and scratch files go with it.
     os.kill(os.getpid(), signal.SIGTERM)

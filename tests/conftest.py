@@ -29,6 +29,13 @@ from lambda_handler.storage import BUCKET_VARIABLE, ROOTS_VARIABLE, file_uri
 CONFIG = {"fps": 30, "chunkSize": 10}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes run the tests, one runs all those that need the Prefect server, and a file stays whole."""
+    for item in items:
+        needs_server = "server" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("prefect" if needs_server else item.path.as_posix()))
+
+
 @pytest.fixture
 def roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The test's own folder, and the only one that the handler may touch."""

@@ -118,7 +118,9 @@ def test_another_compression_is_checked_as_well(
         unpack_project(path, tmp_path / "out", name="it")
 
 
-@pytest.mark.parametrize("content", [b"<html>", gzip.compress(b"<html>"), b"PK\x03\x04" + bytes(600)])
+@pytest.mark.parametrize(
+    "content", [b"<html>", gzip.compress(b"<html>"), b"PK\x03\x04" + bytes(600)], ids=["page", "compressed", "zip"]
+)
 def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     """A page, a compressed page, a ZIP."""
     (tmp_path / "it").write_bytes(content)
