@@ -30,7 +30,7 @@ CONFIG = {"fps": 30, "chunkSize": 10}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes run the tests, one runs all those that need the Prefect server, and a file stays whole."""
+    """Of several processes, one runs all the tests that need the Prefect server, and a file stays whole."""
     for item in items:
         needs_server = "server" in getattr(item, "fixturenames", ())
         item.add_marker(pytest.mark.xdist_group("prefect" if needs_server else item.path.as_posix()))
