@@ -25,10 +25,10 @@ from lambda_handler.stills import Film, contact_sheet, poster
 POSTER_WIDTH = 960
 
 
-def assemble(event: AssembleEvent, at: Telling) -> AssembleResult:
+def assemble(event: AssembleEvent, at: Telling, record: str | None = None) -> AssembleResult:
     """Joins all chunks of the plan into the video at `output_s3_uri`, and writes the report.
 
-    `at` is told what it is doing.
+    `at` is told what it is doing; `record` is the name of this invocation's own in the folder's attempts.
     """
     started = time.monotonic()
     folder = RenderFolder.of_manifest(event.plan_v2_manifest_s3_uri)
@@ -60,7 +60,7 @@ def assemble(event: AssembleEvent, at: Telling) -> AssembleResult:
         report = _report(event, manifest, video, parts) | {
             "executionArn": event.execution_arn,
             "warnings": [*manifest.warnings, *untold],
-            "cost": usage.report(folder, manifest, started, event.execution_arn),
+            "cost": usage.report(folder, manifest, started, event.execution_arn, record),
         }
         storage.write(folder.report, json.dumps(report, indent=2).encode())
     return result

@@ -52,8 +52,8 @@ LEFT_OUT = (
     "data transfer",
     "CloudWatch logs and alarms, X-Ray",
     "the INIT phase of cold starts",
-    "what a killed worker did after its last heartbeat, and killed attempts to plan or to assemble",
-    "state transitions of throttled invocations",
+    "what a killed worker did after it last told, at most 5 s before",
+    "state transitions of throttled invocations and of redrives",
     "free tiers, savings plans and taxes",
 )
 
@@ -102,12 +102,12 @@ def cost(usage: Usage, prices: Prices) -> Cost:
     )
 
 
-def transitions(chunks: int, retries: int = 0) -> int:
-    """States that an execution enters for `chunks` chunks; each retry counts as one more.
+def transitions(invocations: int, executions: int = 1) -> int:
+    """States that `executions` executions enter with so many invocations, retries included: one for each of these.
 
-    CheckRequest, AskForPlan, Plan, ChooseMap, the map, Assemble, and one for each chunk (infra/state_machine.py).
+    And CheckRequest, AskForPlan, ChooseMap and the map of each execution (infra/state_machine.py).
     """
-    return 6 + chunks + retries
+    return invocations + 4 * max(1, executions)
 
 
 def expected_ms(chunk_frames: Sequence[int], ms_per_frame: float, plan_ms: float) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from lambda_handler import usage
 from lambda_handler.assemble import assemble
+from lambda_handler.attempts import recorded
 from lambda_handler.browser import keep_warm
 from lambda_handler.chunk import render_chunk
 from lambda_handler.errors import RenderError, StorageFull
@@ -58,33 +59,29 @@ def on_the_wire(error: RenderError) -> Exception:
 
 
 def _recorded(asked: Asked, context: Context | None, started: float) -> dict[str, Any]:
-    """Plays the role, and leaves in the render folder how long it took, to be paid for."""
+    """Plays the role; in Lambda, leaves in the render folder how long it took, to be paid for."""
     watch = Watch(context, chunk=isinstance(asked, RenderChunkEvent))
-    try:
-        result = watch.run(lambda: _dispatch(asked, watch))
-    except Exception as error:
-        _record(asked, started, error.code if isinstance(error, RenderError) else type(error).__name__)
-        raise
-    _record(asked, started, None)
-    return result
+    if usage.function() is None:
+        return watch.run(lambda: _dispatch(asked, watch, None))
 
-
-def _record(asked: Asked, started: float, code: str | None) -> None:
-    try:
-        usage.ended(asked, started, code)
-    except RenderError as error:
-        # A folder that cannot be written to has failed the role itself, or is no reason to fail it.
+    def complain(error: RenderError) -> None:
         _log("usage_not_recorded", {"Action": asked.action}, started, code=error.code, message=error.summary)
 
+    with recorded(asked, started, complain) as record:
+        result = watch.run(lambda: _dispatch(asked, watch, record.name))
+        if isinstance(asked, PlanEvent):
+            record.told = {"plan": [result["PlanHash"], result["ChunkCount"]]}
+        return result
 
-def _dispatch(asked: Asked, watch: Watch) -> dict[str, Any]:
+
+def _dispatch(asked: Asked, watch: Watch, record: str | None) -> dict[str, Any]:
     match asked:
         case PlanEvent():
             return to_wire(plan(asked, watch.at))
         case RenderChunkEvent():
             return to_wire(render_chunk(asked, watch.frames))
         case AssembleEvent():
-            return to_wire(assemble(asked, watch.at))
+            return to_wire(assemble(asked, watch.at, record))
 
 
 def _log(kind: str, event: Mapping[str, Any], started: float, **told: Any) -> None:

@@ -152,6 +152,11 @@ class Manifest(_Frozen):
         told = self.model_dump(mode="json", exclude={"request_digest", "chunks", "warnings", "measured_ms_per_frame"})
         return hashlib.sha256(canonical(told)).hexdigest()
 
+    @property
+    def stored(self) -> tuple[Artifact, ...]:
+        """Everything that lies in the folder for it."""
+        return (*self.artifacts, self.audio) if self.audio else self.artifacts
+
     def chunk(self, index: int) -> FrameRange:
         """The frames of chunk `index`. Raises ChunkIndexOutOfRange."""
         if index >= len(self.chunks):

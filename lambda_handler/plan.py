@@ -37,7 +37,7 @@ from lambda_handler.media_sources import MediaSource, page_facts, probe, probe_a
 from lambda_handler.page.session import CompositionPage, opened
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.resolution import device_scale
-from lambda_handler.site import INIT_SCRIPT, publish, publish_one, stage
+from lambda_handler.site import INIT_SCRIPT, are_there, publish, publish_one, stage
 from lambda_handler.video.freeze import check_decodable, frozen
 from lambda_handler.video.player import playing
 
@@ -49,7 +49,7 @@ CHUNK_FRAMES = ((40, 240), (320, 80), (inf, 20))
 
 
 def plan(event: PlanEvent, at: Telling) -> PlanResult:
-    """Plans the render; a plan of the very same request that is already there is returned as it is.
+    """Plans the render; a plan of the very same request that is already there, and whole, is returned as it is.
 
     `at` is told what it is doing.
     """
@@ -63,9 +63,12 @@ def plan(event: PlanEvent, at: Telling) -> PlanResult:
         at("The project was being fetched")
         fetch_project(event.project_s3_uri, project)
         request = request_digest(project, event.config)
-        manifest = load(folder.manifest)
-        if manifest is None or manifest.request_digest != request:
-            manifest = _made(event.config, project, request, folder, Path(scratch), at)
+        found = load(folder.manifest)
+        manifest = found if found and found.request_digest == request else None
+        if manifest is None or not are_there(manifest.stored, folder.artifacts):
+            made = _made(event.config, project, request, folder, Path(scratch), at)
+            # What had expired is stored again. The cut depends on how fast this machine was just now, so it stays.
+            manifest = manifest if manifest and manifest.plan_hash == made.plan_hash else made
             storage.write(folder.manifest, manifest.model_dump_json(by_alias=True).encode())
     return PlanResult(
         plan_hash=manifest.plan_hash,

@@ -6,7 +6,7 @@ import json
 import time
 from dataclasses import dataclass
 
-from lambda_handler import storage, usage
+from lambda_handler import storage
 from lambda_handler.render_folder import RenderFolder
 
 BEAT_SECONDS = 1.0
@@ -48,17 +48,13 @@ class Heartbeat:
         self._chunk = chunk
         self._total = total
         self._last = 0.0
-        self._began = time.monotonic()
-        self._earlier = usage.earlier_attempts(folder.progress(chunk)) if usage.function() else None
 
     def beat(self, done: int) -> None:
         """Call between two frames. Raises RenderCancelled."""
         if done < self._total and time.monotonic() - self._last < BEAT_SECONDS:
             return
         self._last = time.monotonic()
-        told: dict[str, object] = {"framesDone": done, "framesTotal": self._total, "writtenAt": time.time()}
-        if self._earlier is not None:
-            told["attempts"] = [*self._earlier, usage.running(self._began)]
+        told = {"framesDone": done, "framesTotal": self._total, "writtenAt": time.time()}
         storage.write(self._folder.progress(self._chunk), json.dumps(told).encode())
         self._folder.check_cancelled()
 
@@ -86,9 +82,7 @@ def read_progress(folder: RenderFolder) -> dict[int, ChunkProgress]:
         chunk = name.removesuffix(".json")
         if chunk.isdecimal():
             told = json.loads(storage.read(folder.progress(int(chunk))))
-            # A chunk that failed before its first frame has left its attempts, and nothing else.
-            if "framesDone" in told:
-                progress[int(chunk)] = ChunkProgress(told["framesDone"], told["framesTotal"], told["writtenAt"])
+            progress[int(chunk)] = ChunkProgress(told["framesDone"], told["framesTotal"], told["writtenAt"])
     return progress
 
 

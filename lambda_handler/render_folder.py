@@ -66,9 +66,14 @@ class RenderFolder:
         """The plan's mixed sound, where it has any."""
         return storage.join(self.artifacts, manifest.audio.key) if manifest.audio else None
 
-    def progress(self, of: int | str) -> str:
-        """How far chunk `of` is, and how long its attempts took; that of the role for "plan" and "assemble"."""
-        return storage.join(self.prefix, "progress", f"{of}.json")
+    def progress(self, chunk: int) -> str:
+        """How far the chunk is."""
+        return storage.join(self.prefix, "progress", f"{chunk}.json")
+
+    @property
+    def attempts(self) -> str:
+        """Below it, what each invocation in Lambda took: see attempts.py."""
+        return storage.join(self.prefix, "attempts")
 
     def check_cancelled(self) -> None:
         """Raises RenderCancelled when the render was cancelled."""

@@ -54,6 +54,12 @@ def publish_one(path: str, file: Path, prefix: str, role: Role) -> Artifact:
     return artifact
 
 
+def are_there(artifacts: Iterable[Artifact], prefix: str) -> bool:
+    """Whether all of them are stored: a bucket's lifecycle rule takes them one by one."""
+    stored = storage.listing(prefix)
+    return all(stored.get(artifact.key) == artifact.size_bytes for artifact in artifacts)
+
+
 def materialise(artifacts: Iterable[Artifact], prefix: str, folder: Path) -> dict[str, Path]:
     """Fetches artifacts of the plan into `folder`, each checked; returns served path -> file.
 

@@ -287,10 +287,10 @@ def test_the_cost_counts_the_states_that_are_entered(chunks: int) -> None:
     """One transition for each, one more for each retry: what Step Functions bills."""
     execution = execute(REQUEST, Roles(chunks=chunks))
     entered = sum(event["type"].endswith("StateEntered") for event in execution.history)
-    assert entered == transitions(chunks)
+    assert entered == transitions(1 + chunks + 1)
     retried = execute(REQUEST, Roles(chunks=chunks, before=_failing("WORKER_LOST", times=2, chunk=0)))
     failed = sum(event["type"] == "TaskFailed" for event in retried.history)
-    assert transitions(chunks, failed) == entered + 2
+    assert transitions(1 + chunks + 1 + failed) == entered + 2
 
 
 def test_2000_chunks_stay_far_below_the_limits() -> None:

@@ -54,7 +54,7 @@ def test_failed_attempts_cost_what_others_cost_and_are_told_apart() -> None:
 
 def test_a_whole_render_by_hand() -> None:
     """Plan 4 s, eight chunks of 20 s, assemble 6 s, at 10 GB with 10 GB of scratch space: 3 cents."""
-    found = cost(Usage([4_000, *[20_000] * 8, 6_000], storage_mb=10_240, transitions=transitions(8)), VIRGINIA)
+    found = cost(Usage([4_000, *[20_000] * 8, 6_000], storage_mb=10_240, transitions=transitions(10)), VIRGINIA)
     assert found.duration == pytest.approx(170 * 10 * 0.0000166667)
     assert found.requests == pytest.approx(10 * 0.0000002)
     assert found.storage == pytest.approx(170 * 9.5 * 0.0000000309)
