@@ -186,7 +186,8 @@ class CompositionPage:
     def picture(self, jpeg_quality: int | None) -> bytes:
         """A picture of the page as it is now, whatever was drawn before: JPEG, or PNG where that is None."""
         self._evaluate("() => __hfDriver.hide()")
-        self._begin_frame(**self._next_tick())
+        # Painted but not drawn: that is enough to forget, and saves compositing an empty picture.
+        self._begin_frame(noDisplayUpdates=True, **self._next_tick())
         if depth := self._evaluate("() => __hfDriver.show()"):
             self._wake_frames(depth)
         screenshot: dict[str, Any] = {"format": "png", "optimizeForSpeed": True}
