@@ -6,6 +6,9 @@ RenderError
 │   ├── PlanProtocolUnsupported        PLAN_PROTOCOL_UNSUPPORTED
 │   ├── UriNotAllowed                  S3_URI_NOT_ALLOWED
 │   ├── StackNotFound                  STACK_NOT_FOUND
+│   ├── RenderNotFound                 RENDER_NOT_FOUND
+│   ├── BatchInvalid                   BATCH_INVALID
+│   ├── WebhookInvalid                 WEBHOOK_INVALID
 │   └── FormatNotSupported             FORMAT_NOT_SUPPORTED_IN_DISTRIBUTED
 ├── ProjectError                   the project is wrong; found while planning
 │   ├── ProjectNotFound                PROJECT_NOT_FOUND
@@ -45,6 +48,7 @@ RenderError
 │   └── OutputInvalid                  OUTPUT_INVALID
 ├── Stopped                        somebody, or a limit, stopped the work
 │   ├── RenderCancelled                RENDER_CANCELLED
+│   ├── BatchIncomplete                BATCH_INCOMPLETE
 │   ├── ChunkDeadline                  CHUNK_DEADLINE
 │   ├── ChunkMemory                    CHUNK_MEMORY
 │   ├── WorkerDeadline                 WORKER_DEADLINE
@@ -137,6 +141,27 @@ class StackNotFound(RequestError):
 
     code = "STACK_NOT_FOUND"
     advice = "Save a RenderStack block under that name (prefect block register -m tasks.stack), or say local."
+
+
+class RenderNotFound(RequestError):
+    """There is no render in that folder, or none of that name."""
+
+    code = "RENDER_NOT_FOUND"
+    advice = "Name a render folder, as a path or a URI, or a render below the root (--root, --stack)."
+
+
+class BatchInvalid(RequestError):
+    """Rows of a batch cannot be rendered; none was started."""
+
+    code = "BATCH_INVALID"
+    advice = "Correct the rows named above; with a dry run nothing is rendered."
+
+
+class WebhookInvalid(RequestError):
+    """The webhook's address is not one that may be called."""
+
+    code = "WEBHOOK_INVALID"
+    advice = "Give an https:// URL of a host on the internet, without user name and password."
 
 
 class FormatNotSupported(RequestError):
@@ -413,6 +438,13 @@ class RenderCancelled(Stopped):
     """The render folder holds a `cancel` object."""
 
     code = "RENDER_CANCELLED"
+
+
+class BatchIncomplete(Stopped):
+    """Some rows of a batch were not rendered; the others were."""
+
+    code = "BATCH_INCOMPLETE"
+    advice = "Correct what the rows name, and run the batch again: only what is missing is rendered."
 
 
 class ChunkDeadline(Stopped):

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import reported
+from flows.cli.reporting import reported
 from lambda_handler import toolchain
 from lambda_handler.errors import ProjectNotFound
 from parity import cdn

@@ -1,23 +1,20 @@
-"""The command line: `prefect-hyperframes render`, `stills`, `doctor`, `server`."""
+"""`render` and `stills`."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from flows.cli.reporting import Json, plain, reported
 from flows.console import RenderBar, lasting, size
 from flows.request import RenderRequest, check, format_for, render_folder, uri_of
 from flows.stills import make_stills
 from lambda_handler import storage
-from lambda_handler.errors import InvalidConfig, RenderError
+from lambda_handler.errors import InvalidConfig
 from lambda_handler.events import Config, parse_config
 from lambda_handler.render_folder import RenderFolder
 from tasks.local_stack import LocalStack, default_root
@@ -25,26 +22,7 @@ from tasks.local_stack import LocalStack, default_root
 if TYPE_CHECKING:
     from flows.render import RenderOutcome
 
-app = typer.Typer(
-    help="Render HyperFrames compositions (HTML) to video with Prefect.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-server = typer.Typer(help="The Prefect server that runs in the background when you have none.", no_args_is_help=True)
-app.add_typer(server, name="server")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, and nothing else.")]
-
-
-def main() -> None:
-    """The entry point: a RenderError becomes its message and exit status 1, never a traceback."""
-    # Before prefect is imported: rendering on one's own machine tells nobody.
-    os.environ.setdefault("DO_NOT_TRACK", "1")
-    app()
-
-
-@app.command()
 def render(
     project: Annotated[Path, typer.Argument(help="Folder or .tar.gz of the project.")],
     output: Annotated[
@@ -99,7 +77,6 @@ def render(
         _tell(outcome, ui)
 
 
-@app.command()
 def stills(
     finished: Annotated[str, typer.Argument(metavar="RENDER", help="A video, or the folder of a finished render.")],
     folder: Annotated[Path, typer.Option("-o", "--output", help="The folder for the pictures.")] = Path(),
@@ -116,72 +93,6 @@ def stills(
         typer.echo(json.dumps({"poster": str(still), "contact_sheet": str(sheet)}))
     else:
         typer.echo(f"{still}\n{sheet}")
-
-
-@app.command()
-def doctor(as_json: Json = False) -> None:
-    """Say what rendering needs, what was found, and what to do about what is missing."""
-    from flows.doctor import examine  # noqa: PLC0415 - it starts a browser's worth of imports
-
-    findings = examine()
-    if as_json:
-        typer.echo(json.dumps([vars(finding) for finding in findings]))
-    else:
-        table = Table("", "what", "found", box=None)
-        for finding in findings:
-            told = finding.found if finding.ok else f"{finding.found}\n[bold]{finding.resolution}[/bold]"
-            table.add_row("[green]ok[/green]" if finding.ok else "[red]missing[/red]", finding.name, told)
-        Console(soft_wrap=False).print(table)
-    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
-
-
-@server.command("stop")
-def server_stop() -> None:
-    """Stop the background Prefect server."""
-    from flows.prefect_server import stop_server  # noqa: PLC0415 - see doctor
-
-    typer.echo("Stopped." if stop_server() else "It is not running.")
-
-
-@server.command("status")
-def server_status() -> None:
-    """Say where the background Prefect server answers."""
-    from flows.prefect_server import server_status as status  # noqa: PLC0415 - see doctor
-
-    running = status()
-    typer.echo(f"It answers at {running.ui_url}." if running else "It is not running.")
-
-
-@server.command("start")
-def server_start() -> None:
-    """Start the Prefect server in the background, unless one answers already."""
-    from flows.prefect_server import ensure_api  # noqa: PLC0415 - see doctor
-
-    with reported(as_json=False):
-        typer.echo(f"It answers at {ensure_api().ui_url}.")
-
-
-@contextmanager
-def reported(as_json: bool) -> Iterator[None]:
-    """Ends the command with status 1 and the error's message when a RenderError gets here."""
-    try:
-        yield
-    except RenderError as error:
-        told = {"code": error.code, "message": error.summary, "resolution": error.resolution}
-        if as_json:
-            typer.echo(json.dumps({"error": told}))
-        else:
-            console = Console(stderr=True, highlight=False, soft_wrap=True)
-            console.print(f"[bold red]{error.code}[/bold red]  {_plain(error.summary)}")
-            console.print(f"[dim]→[/dim] {_plain(error.resolution)}")
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Cancelled. Run the same command again to render what is missing.")
-        raise typer.Exit(130) from None
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 def _variables(given: str | None) -> dict[str, Any]:
@@ -223,7 +134,7 @@ def _run(request: RenderRequest, stack: LocalStack, *, fresh: bool, console: Con
     with console.status("Looking for Prefect…"):
         api = ensure_api()
     if api.notice:
-        console.print(f"[yellow]notice[/yellow]  {_plain(api.notice)}")
+        console.print(f"[yellow]notice[/yellow]  {plain(api.notice)}")
     console.print(f"Prefect UI  {api.ui_url}" + ("  (started in the background)" if api.started else ""))
     with connected(api.api_url, quiet=True), stack.storage():
         from flows.render import render as render_flow  # noqa: PLC0415 - after the API is known
@@ -243,5 +154,5 @@ def _tell(outcome: RenderOutcome, ui: str) -> None:
     found = f"; {outcome.chunks_found} of {outcome.chunks} chunks were there already" if outcome.chunks_found else ""
     console.print(f"rendered in {lasting(outcome.seconds)}{found}")
     for warning in outcome.warnings:
-        console.print(f"[yellow]warning[/yellow]  {_plain(warning)}")
+        console.print(f"[yellow]warning[/yellow]  {plain(warning)}")
     console.print(f"The run, in the Prefect UI: {ui}/runs   (stop the server: prefect-hyperframes server stop)")

@@ -1,0 +1,34 @@
+"""The command line, `prefect-hyperframes`: a module for each group of commands."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from flows.cli import rendering, serving, watching
+
+app = typer.Typer(
+    help="Render HyperFrames compositions (HTML) to video with Prefect.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    rendering.render,
+    watching.progress,
+    watching.report,
+    watching.cost,
+    watching.cancel,
+    rendering.stills,
+    serving.doctor,
+):
+    app.command()(command)
+app.add_typer(serving.server, name="server")
+
+
+def main() -> None:
+    """The entry point: a RenderError becomes its message and exit status 1, never a traceback."""
+    # Before prefect is imported: rendering on one's own machine tells nobody.
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    app()

@@ -1,0 +1,120 @@
+"""Progress, report, cost and cancel from a render's folder alone."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import boto3
+import pytest
+from rendering import Render
+from typer.testing import CliRunner
+
+from flows.cli import app
+from flows.status import State, status
+from lambda_handler import storage
+from lambda_handler.render_folder import RenderFolder
+
+
+def _told(*arguments: str) -> dict[str, object]:
+    done = CliRunner().invoke(app, [*arguments, "--json"])
+    told: dict[str, object] = json.loads(done.stdout)
+    return told
+
+
+def _progress(folder: RenderFolder, chunk: int, done: int, *, ago: float = 0) -> None:
+    told = {"framesDone": done, "framesTotal": 10, "writtenAt": time.time() - ago}
+    storage.write(folder.progress(chunk), json.dumps(told).encode())
+
+
+def test_frames_of_chunks_that_are_there_and_that_are_at_work_count(rendered: Render) -> None:
+    """Two chunks of ten frames are there, and four frames of the third are done."""
+    folder = RenderFolder(rendered.folder)
+    storage.delete(f"{folder.chunks}/{rendered.chunk_names[2]}")
+    _progress(folder, 2, 4)
+    told = _told("progress", rendered.folder)
+    assert (told["state"], told["frames_done"], told["frames"]) == ("rendering", 24, 30)
+    assert (told["chunks_done"], told["chunks"], told["chunks_running"]) == (2, 3, [2])
+
+
+def test_a_render_that_nobody_works_at_is_stopped(rendered: Render) -> None:
+    """No worker has written for a minute."""
+    folder = RenderFolder(rendered.folder)
+    storage.delete(f"{folder.chunks}/{rendered.chunk_names[2]}")
+    for chunk in range(3):
+        _progress(folder, chunk, 10 if chunk < 2 else 4, ago=90)
+    assert status(folder).state is State.STOPPED
+
+
+def test_a_finished_render_is_told_with_what_was_verified(rendered: Render) -> None:
+    """The report, as assemble left it; on a machine it cost nothing."""
+    rendered.assemble([f"{rendered.folder}/chunks/{name}" for name in rendered.chunk_names])
+    assert _told("progress", rendered.folder)["state"] == "finished"
+    assert _told("report", rendered.folder)["frames"] == 30
+    assert _told("cost", rendered.folder) == {"cost": None}
+    people = CliRunner().invoke(app, ["report", rendered.folder]).stdout
+    assert "320 × 180 px, 30 frames/s, mp4" in people
+    assert "3, 2 seams checked" in people
+
+
+def test_cancel_stops_a_render_once(planned: Render) -> None:
+    """The folder says so, and what was before is told; a finished render is not cancelled."""
+    folder = RenderFolder(planned.folder)
+    assert _told("cancel", planned.folder) == {"folder": planned.folder, "before": "rendering"}
+    assert storage.exists(folder.cancel)
+    assert _told("progress", planned.folder)["state"] == "cancelled"
+    storage.delete(folder.cancel)
+    planned.assemble(planned.chunks())
+    assert _told("cancel", planned.folder)["before"] == "finished"
+    assert not storage.exists(folder.cancel)
+
+
+def test_watching_ends_when_the_render_is_over(planned: Render) -> None:
+    """An object of JSON for each look; the last one says how it ended."""
+    folder = RenderFolder(planned.folder)
+    threading.Timer(1.5, lambda: storage.write(folder.cancel, b"")).start()
+    looks = CliRunner().invoke(app, ["progress", planned.folder, "--watch", "--json"]).stdout.splitlines()
+    assert [json.loads(looks[0])["state"], json.loads(looks[-1])["state"]] == ["rendering", "cancelled"]
+
+
+@pytest.mark.parametrize("name", ["promo-0123456789ab", "promo"])
+def test_a_render_is_found_by_its_name(rendered: Render, tmp_path: Path, name: str) -> None:
+    """Below the root, with its digest or without."""
+    (tmp_path / "root" / "renders").mkdir(parents=True)
+    storage.path_of(rendered.folder).rename(tmp_path / "root" / "renders" / "promo-0123456789ab")
+    assert _told("progress", name, "--root", str(tmp_path / "root"))["chunks_done"] == 3
+
+
+def test_two_renders_of_one_name_are_told_apart_by_their_digests(tmp_path: Path) -> None:
+    """Both are named, and neither is chosen."""
+    for digest in ("0123456789ab", "ba9876543210"):
+        (tmp_path / "renders" / f"promo-{digest}" / "plan").mkdir(parents=True)
+        (tmp_path / "renders" / f"promo-{digest}" / "plan" / "x").touch()
+    error = _told("progress", "promo", "--root", str(tmp_path))["error"]
+    assert "promo-0123456789ab, promo-ba9876543210" in str(error)
+
+
+@pytest.mark.parametrize(("inside", "says"), [([], "nothing in it"), (["notes.txt"], "no plan")])
+def test_another_folder_is_refused(tmp_path: Path, inside: list[str], says: str) -> None:
+    """By a typed error, and cancel writes nothing into it."""
+    for name in inside:
+        (tmp_path / name).touch()
+    for command in ("progress", "report", "cost", "cancel"):
+        done = CliRunner().invoke(app, [command, str(tmp_path), "--json"])
+        error = json.loads(done.stdout)["error"]
+        assert (done.exit_code, error["code"]) == (1, "RENDER_NOT_FOUND")
+        assert says in error["message"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == inside
+
+
+def test_a_render_in_s3_that_nobody_here_started_is_told_too(rendered: Render, bucket: str) -> None:
+    """The same folder in a bucket."""
+    source = storage.path_of(rendered.folder)
+    for path in source.rglob("*"):
+        if path.is_file():
+            key = f"renders/promo/{path.relative_to(source)}"
+            boto3.client("s3").upload_file(str(path), bucket, key)
+    told = _told("progress", f"s3://{bucket}/renders/promo/")
+    assert (told["folder"], told["frames_done"]) == (f"s3://{bucket}/renders/promo", 30)
