@@ -1,36 +1,36 @@
-"""The render flow: plan, one mapped task run for each chunk, assemble."""
+"""The render flows: one video, by either engine, begun or resumed."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from typing import Literal, cast
 
-from prefect import flow, get_run_logger, unmapped
-from prefect.exceptions import TerminationSignal
-from prefect.futures import PrefectFuture
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect import flow
+from prefect.states import Cancelled
 from pydantic import BaseModel
 
-from flows.request import RenderRequest, check, output_uri, project_uri, render_folder
+from flows.chunks import by_prefect
+from flows.native import by_step_functions
+from flows.request import RenderRequest, check, output_uri, project_uri, recorded, render_folder
 from lambda_handler import storage
-from lambda_handler.errors import RenderError
-from lambda_handler.events import AssembleEvent, PlanEvent, PlanResult, RenderChunkEvent, RenderChunkResult
-from lambda_handler.manifest import load_checked
-from lambda_handler.progress import Speedometer, frames_done
+from lambda_handler.errors import MissingPlanArtifact, RenderCancelled
+from lambda_handler.events import PlanEvent
+from lambda_handler.manifest import Manifest, load
 from lambda_handler.render_folder import RenderFolder
-from tasks.artifacts import ProgressArtifact, describe, publish_chunks, publish_report, publish_stills
+from tasks.artifacts import publish_report, publish_stills
 from tasks.invoke import invoking
-from tasks.roles import assemble, groups, plan, render_chunk
 from tasks.stack import LOCAL, Stack, StackOrName, load_stack
 
-LOOK_SECONDS = 2.0
+Engine = Literal["prefect", "step-functions"]
 
 
 class RenderOutcome(BaseModel):
-    """A finished render. Sizes in bytes, times in seconds; `frames_captured` were drawn in this run, the others
-    found or unchanged."""
+    """A finished render. Sizes in bytes, times in seconds.
+
+    `chunks_found` were there before this run; `frames_captured` were drawn in it, the others found or unchanged: None
+    where the engine does not tell.
+    """
 
     output: str
     size_bytes: int
@@ -39,8 +39,8 @@ class RenderOutcome(BaseModel):
     fps: str
     frames: int
     duration: float
-    frames_captured: int
-    engine: str
+    engine: Engine
+    frames_captured: int | None
     chunks: int
     chunks_found: int
     seconds: float
@@ -49,7 +49,7 @@ class RenderOutcome(BaseModel):
 
 
 @flow(name="render", flow_run_name="render {request.name}", validate_parameters=True, persist_result=False)
-def render(request: RenderRequest, stack: StackOrName = LOCAL, engine: Literal["prefect"] = "prefect") -> RenderOutcome:
+def render(request: RenderRequest, stack: StackOrName = LOCAL, engine: Engine = "prefect") -> RenderOutcome:
     """Renders one video. What is already rendered in its folder is not rendered again.
 
     Raises the RenderError that stopped it.
@@ -57,129 +57,101 @@ def render(request: RenderRequest, stack: StackOrName = LOCAL, engine: Literal["
     Args:
         request: What to render, how, and where to.
         stack: Name of a RenderStack block, or local: this machine.
-        engine: Who asks the workers: this flow.
+        engine: Who asks the workers: this flow, or the stack's state machine.
     """
-    started = time.monotonic()
+    return _ended(request, load_stack(stack), engine)
+
+
+@flow(
+    name="render-native", flow_run_name="render {request.name} natively", validate_parameters=True, persist_result=False
+)
+def render_native(request: RenderRequest, stack: StackOrName) -> RenderOutcome:
+    """Renders one video by the stack's state machine, and mirrors it: history, progress, result.
+
+    Raises the RenderError that stopped it.
+
+    Args:
+        request: What to render, how, and where to.
+        stack: Name of a RenderStack block of a stack on AWS.
+    """
+    return _ended(request, load_stack(stack), "step-functions")
+
+
+@flow(name="resume", flow_run_name="resume {render_prefix}", validate_parameters=True, persist_result=False)
+def resume(render_prefix: str, stack: StackOrName = LOCAL, engine: Engine = "prefect") -> RenderOutcome:
+    """Finishes a render, whoever began it, from its folder alone: what is missing is rendered, and it is assembled.
+
+    Raises RenderNotFound where the folder does not say what was asked for, and the RenderError that stopped it.
+
+    Args:
+        render_prefix: The URI of the render folder.
+        stack: Name of a RenderStack block, or local: this machine.
+        engine: Who asks the workers: this flow, or the stack's state machine.
+    """
     place = load_stack(stack)
-    check(request, place)
-    folder = RenderFolder(render_folder(request, place))
-    with place.storage(), invoking(place):
+    with place.storage():
+        request = recorded(render_prefix)
+    return _ended(request, place, engine)
+
+
+def _ended(request: RenderRequest, stack: Stack, engine: Engine) -> RenderOutcome:
+    try:
+        return _rendered(request, stack, engine)
+    except RenderCancelled as error:
+        # The run is shown as cancelled, and whoever called it in Python gets the error all the same.
+        return cast(RenderOutcome, Cancelled(message=error.summary, data=error))
+
+
+def _rendered(request: RenderRequest, stack: Stack, engine: Engine) -> RenderOutcome:
+    started = time.monotonic()
+    check(request, stack)
+    folder = RenderFolder(render_folder(request, stack))
+    with stack.storage(), invoking(stack):
         storage.delete(folder.cancel)
-        return _rendered(request, place, folder, engine, started)
-
-
-def _rendered(request: RenderRequest, stack: Stack, folder: RenderFolder, engine: str, started: float) -> RenderOutcome:
-    logger = get_run_logger()
-    planned = plan(
-        PlanEvent(
+        event = PlanEvent(
             action="plan",
             project_s3_uri=project_uri(request, stack),
             plan_output_s3_prefix=folder.prefix,
             output_s3_uri=output_uri(request, stack),
             config=request.config,
-        ),
-        stack,
-    )
-    manifest = load_checked(folder.manifest, planned.plan_hash)
-    logger.info(
-        "%d frames of %d x %d px at %s frames/s in %d chunks; render folder %s",
-        planned.total_frames, planned.width, planned.height, planned.fps, planned.chunk_count, folder.prefix,
-    )  # fmt: skip
-    for warning in manifest.warnings:
-        logger.warning(warning)
-    chunks = _chunks(planned, stack, folder)
-    publish_chunks(manifest, chunks)
-    video = assemble(
-        AssembleEvent(
-            action="assemble",
-            **_locators(planned),
-            chunk_s3_uris=tuple(chunk.chunk_s3_uri for chunk in chunks),
-            audio_s3_uri=planned.audio_s3_uri,
-            output_s3_uri=output_uri(request, stack),
-        ),
-        stack,
-    )
+        )
+        before = set(storage.listing(folder.chunks))
+        captured = None
+        if engine == "prefect":
+            captured = sum(chunk.frames_captured for chunk in by_prefect(event, output_uri(request, stack), stack))
+        else:
+            by_step_functions(event, stack)
+        return _outcome(request, folder, engine, before, captured, started)
+
+
+def _outcome(
+    request: RenderRequest, folder: RenderFolder, engine: Engine, before: set[str], captured: int | None, started: float
+) -> RenderOutcome:
+    """Everything about the video from its folder, and all of it into the UI."""
+    manifest = load(folder.manifest)
+    if manifest is None:
+        raise MissingPlanArtifact(f"The plan in {folder.prefix} is gone.")
     report = json.loads(storage.read(folder.report))
     seconds = time.monotonic() - started
-    publish_report(request.name, planned, report, seconds)
+    publish_report(request.name, report, seconds)
     publish_stills(request.name, folder)
     return RenderOutcome(
-        output=video.output_s3_uri,
-        size_bytes=video.file_size,
-        width=planned.width,
-        height=planned.height,
-        fps=planned.fps,
-        frames=video.frames_encoded,
+        output=report["outputUri"],
+        size_bytes=report["sizeBytes"],
+        width=manifest.width,
+        height=manifest.height,
+        fps=manifest.fps,
+        frames=report["frames"],
         duration=report["durationSeconds"],
-        frames_captured=sum(chunk.frames_captured for chunk in chunks),
         engine=engine,
-        chunks=len(chunks),
-        chunks_found=sum(not chunk.frames_captured for chunk in chunks),
+        frames_captured=captured,
+        chunks=len(manifest.chunks),
+        chunks_found=sum(name in before for name in _names(manifest)),
         seconds=seconds,
         render_folder=folder.prefix,
         warnings=manifest.warnings,
     )
 
 
-def _chunks(planned: PlanResult, stack: Stack, folder: RenderFolder) -> list[RenderChunkResult]:
-    """All chunks in order; raises one error when some cannot be rendered."""
-    events = [
-        RenderChunkEvent(
-            action="renderChunk",
-            **_locators(planned),
-            chunk_index=index,
-            chunk_output_s3_prefix=folder.chunks,
-        )
-        for index in range(planned.chunk_count)
-    ]
-    runner: ThreadPoolTaskRunner[list[RenderChunkResult]] = ThreadPoolTaskRunner(max_workers=stack.concurrency)
-    with runner:
-        mapped = runner.map(render_chunk, {"group": groups(events), "stack": unmapped(stack)})
-        futures = cast(Sequence[PrefectFuture[list[RenderChunkResult]]], mapped)
-        try:
-            _watch(futures, folder, planned.total_frames)
-        except (TerminationSignal, KeyboardInterrupt):
-            # Before the runner waits for its threads: the workers stop between two frames.
-            storage.write(folder.cancel, b"")
-            raise
-    failures = [error for future in futures if isinstance(error := _ending(future), BaseException)]
-    if failures:
-        raise _combined(failures, len(futures))
-    return [result for future in futures for result in future.result()]
-
-
-def _ending(future: PrefectFuture[list[RenderChunkResult]]) -> object:
-    future.wait()
-    return future.result(raise_on_failure=False)
-
-
-def _watch(futures: Sequence[PrefectFuture[list[RenderChunkResult]]], folder: RenderFolder, total: int) -> None:
-    """Shows how far the render is until every task run has ended."""
-    logger = get_run_logger()
-    speedometer, shown, told = Speedometer(total), ProgressArtifact(), 0.0
-    waiting = list(futures)
-    while waiting:
-        waiting[0].wait(LOOK_SECONDS)
-        waiting = [future for future in waiting if not future.state.is_final()]
-        pace = speedometer.pace(frames_done(folder))
-        shown.show(pace)
-        if pace.fraction - told >= 0.1:
-            told = pace.fraction
-            logger.info(describe(pace))
-
-
-def _combined(failures: Sequence[BaseException], of: int) -> BaseException:
-    first = next((error for error in failures if isinstance(error, RenderError)), failures[0])
-    if not isinstance(first, RenderError) or len(failures) == 1:
-        return first
-    told = f"{first.summary} ({len(failures)} of {of} task runs failed.)"
-    return type(first)(told, resolution=first.resolution)
-
-
-def _locators(planned: PlanResult) -> dict[str, str]:
-    return {
-        "plan_hash": planned.plan_hash,
-        "plan_v2_manifest_s3_uri": planned.plan_v2_manifest_s3_uri,
-        "plan_v2_artifact_s3_prefix": planned.plan_v2_artifact_s3_prefix,
-        "format": planned.format,
-    }
+def _names(manifest: Manifest) -> list[str]:
+    return [manifest.chunk_name(index) for index in range(len(manifest.chunks))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -10,10 +11,11 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from lambda_handler import storage
-from lambda_handler.errors import InvalidConfig, ProjectNotFound, UriNotAllowed
-from lambda_handler.events import Config
+from lambda_handler.errors import InvalidConfig, ProjectNotFound, RenderNotFound, UriNotAllowed
+from lambda_handler.events import Config, PlanEvent, validated
 from lambda_handler.formats import FORMATS, format_of
 from lambda_handler.manifest import digest
+from lambda_handler.render_folder import RenderFolder
 from tasks.sites import content_digest, digest_of, upload_site
 
 if TYPE_CHECKING:
@@ -104,6 +106,23 @@ def project_uri(request: RenderRequest, stack: Stack) -> str:
     if stack.kind == "aws" and uri.startswith("file:"):
         return upload_site(storage.path_of(uri), stack)
     return uri
+
+
+def recorded(folder: str) -> RenderRequest:
+    """What the render in the folder `folder` was asked for with. Raises RenderNotFound, InvalidConfig."""
+    place = RenderFolder(folder.rstrip("/"))
+    try:
+        told = validated(PlanEvent, {"Action": "plan", **json.loads(storage.read(place.request))})
+    except (FileNotFoundError, ValueError) as error:
+        raise RenderNotFound(f"{place.prefix} is not a render folder: it has no readable request.json.") from error
+    if told.output_s3_uri is None:
+        raise InvalidConfig(
+            f"The request in {place.prefix} does not say where the video goes.",
+            resolution="Render the project again, with an output and this render folder.",
+        )
+    return RenderRequest(
+        project=told.project_s3_uri, output=told.output_s3_uri, config=told.config, render_folder=place.prefix
+    )
 
 
 def render_folder(request: RenderRequest, stack: Stack) -> str:

@@ -49,6 +49,7 @@ RenderError
 ├── Stopped                        somebody, or a limit, stopped the work
 │   ├── RenderCancelled                RENDER_CANCELLED
 │   ├── BatchIncomplete                BATCH_INCOMPLETE
+│   ├── RenderDeadline                 RENDER_DEADLINE
 │   ├── ChunkDeadline                  CHUNK_DEADLINE
 │   ├── ChunkMemory                    CHUNK_MEMORY
 │   ├── WorkerDeadline                 WORKER_DEADLINE
@@ -445,6 +446,13 @@ class BatchIncomplete(Stopped):
 
     code = "BATCH_INCOMPLETE"
     advice = "Correct what the rows name, and run the batch again: only what is missing is rendered."
+
+
+class RenderDeadline(Stopped):
+    """The render took longer than its time limit."""
+
+    code = "RENDER_DEADLINE"
+    advice = "Raise RenderTimeoutSec, or resume the render: only what is missing is rendered."
 
 
 class ChunkDeadline(Stopped):

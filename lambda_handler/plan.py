@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -27,7 +28,7 @@ from lambda_handler.errors import (
     ProjectError,
     ProjectNotFound,
 )
-from lambda_handler.events import DEFAULT_MAX_PARALLEL_CHUNKS, FRAME_RATES, Config, PlanEvent, PlanResult
+from lambda_handler.events import DEFAULT_MAX_PARALLEL_CHUNKS, FRAME_RATES, Config, PlanEvent, PlanResult, to_wire
 from lambda_handler.formats import FASTEST_GIF, FORMATS
 from lambda_handler.grid import FrameRange, frame_time, slices, total_frames
 from lambda_handler.limits import Telling
@@ -58,6 +59,7 @@ def plan(event: PlanEvent, at: Telling) -> PlanResult:
     storage.locate(folder.manifest)
     if event.output_s3_uri is not None:
         storage.locate(event.output_s3_uri)
+    record_request(event)
     with TemporaryDirectory(prefix="hf-plan-") as scratch:
         project = Path(scratch) / "project"
         at("The project was being fetched")
@@ -89,6 +91,12 @@ def plan(event: PlanEvent, at: Telling) -> PlanResult:
         duration_ms=round((time.monotonic() - started) * 1000),
         estimated_cost_usd=usage.estimated_usd(manifest, started),
     )
+
+
+def record_request(event: PlanEvent) -> None:
+    """Leaves the request in the render folder: with it, and nothing else, the render can be resumed."""
+    asked = {name: value for name, value in to_wire(event).items() if name not in ("Action", "PlanProtocol")}
+    storage.write(RenderFolder(event.plan_output_s3_prefix).request, json.dumps(asked, indent=1).encode())
 
 
 def max_parallel_chunks(config: Config, chunks: int) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from lambda_handler import storage
 from lambda_handler.render_folder import RenderFolder
 
 BEAT_SECONDS = 1.0
+READS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,11 @@ class ChunkProgress:
     done: int
     total: int
     written: float
+
+    @property
+    def finished(self) -> bool:
+        """Whether every frame is there."""
+        return self.done >= self.total
 
 
 @dataclass(frozen=True)
@@ -75,15 +82,34 @@ class Speedometer:
         return Pace(done, self._total, (done - before) / (now - since) if now > since else 0.0)
 
 
+class ProgressReader:
+    """Looks at a render's progress again and again: what is finished is read once, the rest side by side."""
+
+    def __init__(self, folder: RenderFolder) -> None:
+        self._folder = folder
+        self._known: dict[int, ChunkProgress] = {}
+
+    def read(self) -> dict[int, ChunkProgress]:
+        """Every chunk's progress that is in the folder, by chunk index. No chunk's frames ever become fewer."""
+        names = [name.removesuffix(".json") for name in storage.listing(storage.join(self._folder.prefix, "progress"))]
+        chunks = [int(name) for name in names if name.isdecimal()]
+        unfinished = [chunk for chunk in chunks if not (chunk in self._known and self._known[chunk].finished)]
+        with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+            for chunk, told in zip(unfinished, pool.map(self._read_one, unfinished), strict=True):
+                before = self._known.get(chunk)
+                # A second worker at the same chunk is behind the first.
+                if before is None or told.done >= before.done:
+                    self._known[chunk] = told
+        return dict(sorted(self._known.items()))
+
+    def _read_one(self, chunk: int) -> ChunkProgress:
+        told = json.loads(storage.read(self._folder.progress(chunk)))
+        return ChunkProgress(told["framesDone"], told["framesTotal"], told["writtenAt"])
+
+
 def read_progress(folder: RenderFolder) -> dict[int, ChunkProgress]:
     """Every chunk's progress that is in the folder, by chunk index."""
-    progress = {}
-    for name in storage.listing(storage.join(folder.prefix, "progress")):
-        chunk = name.removesuffix(".json")
-        if chunk.isdecimal():
-            told = json.loads(storage.read(folder.progress(int(chunk))))
-            progress[int(chunk)] = ChunkProgress(told["framesDone"], told["framesTotal"], told["writtenAt"])
-    return progress
+    return ProgressReader(folder).read()
 
 
 def frames_done(folder: RenderFolder) -> int:

@@ -44,6 +44,11 @@ class RenderFolder:
         return storage.join(self.prefix, "cancel")
 
     @property
+    def request(self) -> str:
+        """What the render was asked for with, written before anything is planned: so that anyone can resume it."""
+        return storage.join(self.prefix, "request.json")
+
+    @property
     def report(self) -> str:
         """What assemble verified."""
         return storage.join(self.prefix, "report.json")

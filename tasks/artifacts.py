@@ -16,7 +16,7 @@ from prefect.artifacts import (
 )
 
 from lambda_handler import storage
-from lambda_handler.events import PlanResult, RenderChunkResult
+from lambda_handler.events import RenderChunkResult
 from lambda_handler.manifest import Manifest
 from lambda_handler.progress import Pace
 from lambda_handler.render_folder import RenderFolder
@@ -70,14 +70,14 @@ def publish_chunks(manifest: Manifest, results: Sequence[RenderChunkResult]) -> 
     create_table_artifact(chunk_table(manifest, results), key="chunks", description="Chunks of the render")
 
 
-def publish_report(name: str, plan: PlanResult, report: Mapping[str, Any], seconds: float) -> None:
+def publish_report(name: str, report: Mapping[str, Any], seconds: float) -> None:
     """Puts the verified facts about the video into the UI."""
     warnings = "".join(f"\n- {warning}" for warning in report["warnings"]) or "\n- none"
     create_markdown_artifact(
         f"# {name}\n\n"
         f"| | |\n|---|---|\n"
         f"| video | `{report['outputUri']}` |\n"
-        f"| picture | {plan.width} × {plan.height} px, {plan.fps} frames/s |\n"
+        f"| picture | {report['width']} × {report['height']} px, {report['fps']} frames/s |\n"
         f"| length | {report['durationSeconds']:g} s, {report['frames']} frames |\n"
         f"| size | {report['sizeBytes'] / 1e6:.2f} MB |\n"
         f"| chunks | {len(report['chunks'])}, {report['seamsChecked']} seams checked |\n"

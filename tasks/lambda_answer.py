@@ -62,6 +62,20 @@ def _error(told: Mapping[str, Any], about: str) -> RenderError:
     return from_wire(kind, f"{kind}: {message[:TOLD]}")
 
 
+def execution_error(error: str, cause: str) -> RenderError:
+    """Why an execution of the state machine failed; `cause` is what the function reported, or plain text."""
+    try:
+        reported = json.loads(cause)
+    except ValueError:
+        reported = None
+    message = str(reported.get("errorMessage", cause)) if isinstance(reported, dict) else cause
+    if error.removeprefix("Lambda.") in THROTTLED:
+        return Throttled(f"No place was free in the function for too long: {message[:TOLD]}")
+    if error in ("States.Timeout", "States.TaskFailed"):
+        return WorkerLost(f"A worker was lost: {error} {message[:TOLD]}".strip())
+    return _error({"errorType": error or "States.Runtime", "errorMessage": message}, "the execution's task")
+
+
 def api_error(error: ClientError | BotoCoreError, about: str) -> RenderError | CredentialsExpired:
     """What Lambda's API, or the way to it, said instead of an answer."""
     if not isinstance(error, ClientError):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import cast
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.states import Cancelled
 from pydantic import BaseModel, ConfigDict
 
+from lambda_handler.errors import RenderCancelled
 from lambda_handler.events import (
     AssembleEvent,
     AssembleResult,
@@ -26,7 +30,7 @@ MAX_TASK_RUNS = 200
 
 
 class ChunkGroup(BaseModel):
-    """Consecutive chunks that one task run renders, one after another."""
+    """Consecutive chunks that one task run renders."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -71,10 +75,20 @@ def plan(event: PlanEvent, stack: Stack) -> PlanResult:
     retry_jitter_factor=JITTER,
     retry_condition_fn=worth_retrying,
 )
-def render_chunk(group: ChunkGroup, stack: Stack) -> list[RenderChunkResult]:
-    """Renders the chunks of the group, or finds them."""
+def render_chunk(group: ChunkGroup, stack: Stack, width: int = 1) -> list[RenderChunkResult]:
+    """Renders the chunks of the group, `width` of them at once, or finds them. Ends as cancelled when the render is."""
     worker = invoker(stack)
-    return [RenderChunkResult.model_validate(worker.invoke(to_wire(event))) for event in group.events]
+
+    def rendered(event: RenderChunkEvent) -> RenderChunkResult:
+        return RenderChunkResult.model_validate(worker.invoke(to_wire(event)))
+
+    try:
+        if width == 1:
+            return [rendered(event) for event in group.events]
+        with ThreadPoolExecutor(width) as pool:
+            return list(pool.map(rendered, group.events))
+    except RenderCancelled as error:
+        return cast(list[RenderChunkResult], Cancelled(message=error.summary, data=error))
 
 
 @task(

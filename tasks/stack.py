@@ -75,6 +75,13 @@ class AwsStack(BaseModel):
         title="Hedge stragglers",
         description="Render a chunk a second time when it stands still or lags far behind the others.",
     )
+    poll_seconds: float = Field(
+        15.0,
+        gt=0,
+        le=300,
+        title="Poll interval",
+        description="Seconds between two looks at an execution of the state machine, at most.",
+    )
     # Excluded from every dump: a stack may be recorded as a flow run's parameter.
     credentials: SkipJsonSchema[AwsCredentials] = Field(default_factory=AwsCredentials, exclude=True, repr=False)
 

@@ -9,7 +9,7 @@ import functools
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from jsonpath_ng.ext.parser import parse as parse_path
+from lambda_endpoint import Function, refused
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
@@ -30,9 +31,6 @@ from infra.state_machine import FILE, filled
 ACCOUNT, REGION = "123456789012", "us-east-1"
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:render"
 LONGEST_SECONDS = 300.0
-
-Function = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-"""Event to result. Raises what the function would report; a ClientError is one of Lambda's own."""
 
 _numbers = count()
 # The definition and its paths are the same for most tests, and reading them takes longer than running them.
@@ -75,11 +73,7 @@ def definition() -> dict[str, Any]:
 
 def throttled() -> ClientError:
     """What Lambda's API answers when no place is free."""
-    told = {
-        "Error": {"Code": "TooManyRequestsException", "Message": "Rate Exceeded."},
-        "ResponseMetadata": {"RequestId": "0", "HTTPStatusCode": 429},
-    }
-    return ClientError(told, "Invoke")  # type: ignore[arg-type]
+    return refused("TooManyRequestsException", 429)
 
 
 def waited() -> float:

@@ -1,0 +1,62 @@
+"""What a flow does while chunks are rendered: it shows how far they are, and hears when the render is cancelled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from prefect import get_run_logger
+
+from lambda_handler import storage
+from lambda_handler.errors import RenderError
+from lambda_handler.progress import ProgressReader, Speedometer
+from lambda_handler.render_folder import RenderFolder
+from tasks.artifacts import ProgressArtifact, describe
+from tasks.stragglers import Stragglers
+
+TOLD_STEP = 0.1
+
+
+class Following:
+    """Looks at a render's folder: so it is the same for both engines.
+
+    `cancelled` is called once when the folder says so, `straggling` with each chunk that stands still or lags.
+    """
+
+    def __init__(
+        self,
+        folder: RenderFolder,
+        *,
+        frames: int,
+        chunks: int,
+        cancelled: Callable[[], None],
+        straggling: Callable[[int], None] = lambda _chunk: None,
+    ) -> None:
+        self._folder = folder
+        self._reader = ProgressReader(folder)
+        self._speedometer = Speedometer(frames)
+        self._stragglers = Stragglers(chunks)
+        self._cancelled, self._straggling = cancelled, straggling
+        self._shown = ProgressArtifact()
+        self._told = 0.0
+        self._stopped = False
+
+    def look(self) -> None:
+        """One look. A store that does not answer just now is no reason to fail a render."""
+        try:
+            self._look()
+        except RenderError as error:
+            get_run_logger().warning("The render folder cannot be looked at: %s", error.summary)
+
+    def _look(self) -> None:
+        if not self._stopped and storage.exists(self._folder.cancel):
+            self._stopped = True
+            self._cancelled()
+        progress = self._reader.read()
+        pace = self._speedometer.pace(sum(chunk.done for chunk in progress.values()))
+        self._shown.show(pace)
+        if pace.fraction - self._told >= TOLD_STEP:
+            self._told = pace.fraction
+            get_run_logger().info(describe(pace))
+        for chunk in self._stragglers.look(progress, time.monotonic()):
+            self._straggling(chunk)

@@ -1,0 +1,95 @@
+"""The Step Functions engine, seen from Prefect: the state machine renders, and the flow mirrors it."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from prefect import get_run_logger
+from prefect.artifacts import create_link_artifact
+from prefect.context import FlowRunContext
+from prefect.exceptions import TerminationSignal
+
+from flows.following import Following
+from lambda_handler import storage
+from lambda_handler.errors import InvalidConfig, StackInvalid
+from lambda_handler.events import PlanEvent, to_wire
+from lambda_handler.manifest import Manifest, load
+from lambda_handler.render_folder import RenderFolder
+from tasks.stack import Stack
+from tasks.state_machine import StateMachine, StateMachineExecution
+
+
+def by_step_functions(event: PlanEvent, stack: Stack) -> None:
+    """Has the state machine render what `event` asks for, and follows it to its end.
+
+    Stops the execution when the flow is stopped or the render cancelled. Raises the RenderError that it failed with.
+    """
+    if stack.kind == "local":
+        raise InvalidConfig(
+            "Engine step-functions was asked for, and this machine has no state machine.",
+            resolution="Say engine prefect, or name a RenderStack block of a stack on AWS.",
+        )
+    if stack.state_machine is None:
+        raise StackInvalid(
+            f"The stack with bucket {stack.bucket} names no state machine.",
+            resolution="Put the output RenderStateMachineArn into its RenderStack block.",
+        )
+    folder = RenderFolder(event.plan_output_s3_prefix)
+    machine = StateMachine(arn=stack.state_machine, credentials=stack.credentials, poll_seconds=stack.poll_seconds)
+    execution = _started(machine, event)
+    get_run_logger().info("Execution %s; render folder %s", execution.arn, folder.prefix)
+    create_link_artifact(
+        execution.console_url, key="execution", link_text="The execution in the AWS console", description=execution.arn
+    )
+    try:
+        execution.wait_for_completion(_Mirror(folder, execution).look)
+    except (TerminationSignal, KeyboardInterrupt):
+        storage.write(folder.cancel, b"")
+        execution.stop("The flow run was stopped.")
+        raise
+    execution.fetch_result()
+
+
+def _started(machine: StateMachine, event: PlanEvent) -> StateMachineExecution:
+    """The execution of this flow run: found, when an earlier attempt started it and it still runs."""
+    names = list(_names())
+    for name in names[:-1]:
+        if running := machine.running(name):
+            return running
+    return machine.trigger(
+        {name: value for name, value in to_wire(event).items() if name not in ("Action", "PlanProtocol")}, names[-1]
+    )
+
+
+def _names() -> list[str]:
+    """What this flow run's executions are called, one for each of its attempts up to this one."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is None:
+        return [f"render-{uuid4()}"]
+    base = f"render-{run.id}"
+    return [base, *(f"{base}-r{attempt}" for attempt in range(2, run.run_count + 1))]
+
+
+class _Mirror:
+    """Shows how far the chunks are, from the moment when there is a plan."""
+
+    def __init__(self, folder: RenderFolder, execution: StateMachineExecution) -> None:
+        self._folder = folder
+        self._execution = execution
+        self._following: Following | None = None
+
+    def look(self) -> None:
+        """One look."""
+        if self._following is None and (manifest := load(self._folder.manifest)):
+            self._following = self._followed(manifest)
+        if self._following:
+            self._following.look()
+
+    def _followed(self, manifest: Manifest) -> Following:
+        return Following(
+            self._folder,
+            frames=manifest.total_frames,
+            chunks=len(manifest.chunks),
+            cancelled=lambda: self._execution.stop("The render was cancelled."),
+        )

@@ -1,0 +1,133 @@
+"""An execution's history as lines of a log: every step of a small map, counts of a large one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+MANY = 200
+"""Iterations above which a map's are counted, not told one by one."""
+PAGE = 1000
+
+_FAILURES = {
+    "TaskFailed": "taskFailedEventDetails",
+    "TaskTimedOut": "taskTimedOutEventDetails",
+    "TaskSubmitFailed": "taskSubmitFailedEventDetails",
+    "TaskStartFailed": "taskStartFailedEventDetails",
+    "ExecutionFailed": "executionFailedEventDetails",
+    "ExecutionTimedOut": "executionTimedOutEventDetails",
+    "ExecutionAborted": "executionAbortedEventDetails",
+    "MapRunFailed": "mapRunFailedEventDetails",
+}
+
+
+class History:
+    """Reads what has been added to an execution's history since the last look."""
+
+    def __init__(self, arn: str, api: Any) -> None:
+        self.map_runs: list[str] = []
+        self.failed_iteration = ""
+        self._arn = arn
+        self._api = api
+        self._token: str | None = None
+        self._last = 0
+        self._large = False
+        self._iterations = 0
+        self._done = 0
+
+    def lines(self) -> Iterator[str]:
+        """A line for each new event that says something."""
+        done = self._done
+        for event in self._new():
+            line = self._line(event)
+            if line:
+                yield line
+        if self._large and self._done != done:
+            yield f"{self._done} of {self._iterations} iterations have succeeded"
+
+    def _new(self) -> Iterator[Mapping[str, Any]]:
+        while True:
+            more = {"nextToken": self._token} if self._token else {}
+            told = self._api.get_execution_history(
+                executionArn=self._arn, maxResults=PAGE, includeExecutionData=False, **more
+            )
+            for event in told["events"]:
+                if event["id"] > self._last:
+                    self._last = event["id"]
+                    yield event
+            if not told.get("nextToken"):
+                # The last page is read again next time: it has room for more.
+                return
+            self._token = told["nextToken"]
+
+    def _line(self, event: Mapping[str, Any]) -> str | None:
+        kind = event["type"]
+        if kind in _FAILURES:
+            told = event.get(_FAILURES[kind], {})
+            return f"{kind}: {told.get('error', '')} {_short(told.get('cause', ''))}".strip()
+        match kind:
+            case "MapStateStarted":
+                self._iterations = event.get("mapStateStartedEventDetails", {}).get("length", 0)
+                self._large = self._iterations > MANY
+                return f"A map over {self._iterations} items has begun"
+            case "MapIterationSucceeded":
+                self._done += 1
+            case "MapIterationFailed":
+                told = event.get("mapIterationFailedEventDetails", {})
+                self.failed_iteration = self.failed_iteration or f"chunk {told.get('index')} of {told.get('name')}"
+                return f"Iteration {told.get('index')} of {told.get('name')} has failed"
+            case "MapRunStarted":
+                self.map_runs.append(event["mapRunStartedEventDetails"]["mapRunArn"])
+                return f"A distributed map has begun: {self.map_runs[-1]}"
+        if self._large and not kind.startswith("Execution"):
+            return None
+        return _told(kind, event)
+
+
+def _told(kind: str, event: Mapping[str, Any]) -> str | None:
+    if kind.endswith("StateEntered"):
+        return f"{event['stateEnteredEventDetails']['name']} has begun"
+    if kind.endswith("StateExited"):
+        return f"{event['stateExitedEventDetails']['name']} has ended"
+    if kind == "MapIterationSucceeded":
+        told = event.get("mapIterationSucceededEventDetails", {})
+        return f"Iteration {told.get('index')} of {told.get('name')} has succeeded"
+    return kind if kind.startswith("Execution") else None
+
+
+def _short(cause: str) -> str:
+    return " ".join(cause.split())[:300]
+
+
+class MapCounts:
+    """Distributed maps by their counts: their children are executions of their own, not in the parent's history."""
+
+    def __init__(self, api: Any) -> None:
+        self._api = api
+        self._runs: tuple[str, ...] = ()
+        self._told: dict[str, str] = {}
+
+    def lines(self, runs: list[str]) -> Iterator[str]:
+        """A line for each map whose counts have changed."""
+        self._runs = tuple(runs)
+        for run in self._runs:
+            counts = self._api.describe_map_run(mapRunArn=run)["itemCounts"]
+            names = ("succeeded", "running", "pending", "failed", "timedOut", "aborted")
+            told = ", ".join(f"{counts[name]} {name}" for name in names if counts.get(name))
+            if told and told != self._told.get(run):
+                self._told[run] = told
+                yield f"Of {counts.get('total', 0)} chunks: {told}"
+
+    def first_failure(self) -> tuple[str, str] | None:
+        """Error and cause of a failed child; None where it cannot be had."""
+        for run in self._runs:
+            try:
+                failed = self._api.list_executions(mapRunArn=run, statusFilter="FAILED", maxResults=1)["executions"]
+                if failed:
+                    told = self._api.describe_execution(executionArn=failed[0]["executionArn"])
+                    return told.get("error", ""), told.get("cause", "")
+            except ClientError:
+                continue
+        return None

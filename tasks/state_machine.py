@@ -1,0 +1,174 @@
+"""The state machine as a job of Prefect's: started once, followed, stopped, and its failure as one of our errors."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from botocore.exceptions import BotoCoreError, ClientError
+from prefect.blocks.abstract import JobBlock, JobRun
+from prefect_aws import AwsCredentials
+from pydantic import Field
+
+from lambda_handler.errors import RenderCancelled, RenderDeadline, RenderError, StackInvalid
+from tasks.aws_client import client
+from tasks.execution_history import History, MapCounts
+from tasks.lambda_answer import execution_error
+
+RUNNING = "RUNNING"
+FIRST_POLL_SECONDS = 2.0
+MAX_NAME = 80
+"""Step Functions API reference, "StartExecution": 1 to 80 characters."""
+
+
+class StateMachine(JobBlock[dict[str, Any]]):
+    """
+    A state machine of AWS Step Functions.
+
+    Example:
+        Run a saved state machine, and wait for what it puts out:
+        ```python
+        from tasks.state_machine import StateMachine
+
+        machine = StateMachine.load("BLOCK_NAME")
+        execution = machine.trigger({"key": "value"})
+        execution.wait_for_completion()
+        print(execution.fetch_result())
+        ```
+    """
+
+    _block_type_name = "Step Functions State Machine"
+    _block_type_slug = "step-functions-state-machine"
+    _description = "A state machine of AWS Step Functions: starts executions, follows and stops them."
+
+    arn: str = Field(
+        pattern=r"^arn:[a-z-]+:states:[a-z0-9-]+:\d{12}:stateMachine:.{1,80}$",
+        title="ARN",
+        description="ARN of the state machine.",
+    )
+    credentials: AwsCredentials = Field(
+        default_factory=AwsCredentials, title="AWS credentials", description="Left out, those of the environment."
+    )
+    poll_seconds: float = Field(
+        15.0,
+        gt=0,
+        le=300,
+        title="Poll interval",
+        description="Seconds between two looks at an execution, at most; the first come sooner.",
+    )
+
+    def trigger(self, request: Mapping[str, Any], name: str | None = None) -> StateMachineExecution:  # type: ignore[override]
+        """Starts an execution, or finds the one that has that name already. Raises StackInvalid.
+
+        The name has at most 80 characters; left out, Step Functions makes one.
+        """
+        asked: dict[str, Any] = {"stateMachineArn": self.arn, "input": json.dumps(request)}
+        if name:
+            asked["name"] = name[:MAX_NAME]
+        try:
+            arn = self._client().start_execution(**asked)["executionArn"]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "ExecutionAlreadyExists":
+                raise StackInvalid(f"The state machine {self.arn} cannot be started: {error}") from error
+            arn = execution_arn(self.arn, str(asked["name"]))
+        except BotoCoreError as error:
+            raise StackInvalid(f"The state machine {self.arn} cannot be started: {error}") from error
+        return self.attached(arn)
+
+    def attached(self, arn: str) -> StateMachineExecution:
+        """The execution with that ARN."""
+        return StateMachineExecution(self, arn, self._client())
+
+    def running(self, name: str) -> StateMachineExecution | None:
+        """The execution of that name, while it runs."""
+        execution = self.attached(execution_arn(self.arn, name))
+        try:
+            return execution if execution.describe()["status"] == RUNNING else None
+        except ClientError:
+            return None
+
+    def _client(self) -> Any:
+        # Asking what an execution does, and starting one by its name, may be done again.
+        return client(self.credentials, "stepfunctions", read_seconds=30, pool=4, attempts=5)
+
+
+class StateMachineExecution(JobRun[dict[str, Any]]):
+    """One execution. What it does is told to the run's log."""
+
+    def __init__(self, machine: StateMachine, arn: str, api: Any) -> None:
+        self.arn = arn
+        self._machine = machine
+        self._api = api
+        self._history = History(arn, api)
+        self._counts = MapCounts(api)
+
+    @property
+    def console_url(self) -> str:
+        """Its page in the AWS console."""
+        region = self.arn.split(":")[3]
+        return (
+            f"https://{region}.console.aws.amazon.com/states/home?region={region}"
+            f"#/v2/executions/details/{quote(self.arn, safe=':')}"
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """What Step Functions says about it."""
+        told: dict[str, Any] = self._api.describe_execution(executionArn=self.arn)
+        return told
+
+    def wait_for_completion(self, look: Callable[[], None] = lambda: None) -> None:  # type: ignore[override]
+        """Waits for its end, tells its history to the log, and calls `look` at each look at it."""
+        for seconds in self._pauses():
+            status = self.describe()["status"]
+            self._tell()
+            if status != RUNNING:
+                return
+            look()
+            time.sleep(seconds)
+
+    def fetch_result(self) -> dict[str, Any]:  # type: ignore[override]
+        """Its output. Raises the RenderError that it failed with; RenderDeadline, RenderCancelled."""
+        told = self.describe()
+        match told["status"]:
+            case "SUCCEEDED":
+                result: dict[str, Any] = json.loads(told["output"])
+                return result
+            case "TIMED_OUT":
+                raise RenderDeadline(f"The execution {self.arn} took longer than the state machine allows.")
+            case "ABORTED":
+                raise RenderCancelled(f"The execution {self.arn} was stopped. {told.get('cause') or ''}".strip())
+        raise self._failure(told)
+
+    def stop(self, cause: str) -> None:
+        """Stops it, if it still runs."""
+        self._api.stop_execution(executionArn=self.arn, error=RenderCancelled.code, cause=cause)
+
+    def _failure(self, told: Mapping[str, Any]) -> RenderError:
+        error, cause = told.get("error") or "", told.get("cause") or ""
+        # A distributed map says only that too many of its children failed; the first of them says why.
+        if error == "States.ExceedToleratedFailureThreshold" and (child := self._counts.first_failure()):
+            error, cause = child
+        found = execution_error(error, cause)
+        where = f" ({self._history.failed_iteration})" if self._history.failed_iteration else ""
+        return type(found)(f"{found.summary}{where}", resolution=found.resolution)
+
+    def _tell(self) -> None:
+        for line in self._history.lines():
+            self.logger.info(line)
+        for line in self._counts.lines(self._history.map_runs):
+            self.logger.info(line)
+
+    def _pauses(self) -> Iterator[float]:
+        longest = self._machine.poll_seconds
+        seconds = min(FIRST_POLL_SECONDS, longest)
+        while True:
+            yield seconds
+            seconds = min(longest, seconds * 1.5)
+
+
+def execution_arn(machine: str, name: str) -> str:
+    """The ARN of a machine's execution by its name."""
+    return f"{machine.replace(':stateMachine:', ':execution:', 1)}:{name[:MAX_NAME]}"
