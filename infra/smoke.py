@@ -4,7 +4,8 @@
     python -m infra.smoke                    a stack in the account that the AWS credentials name
 
 Rendered losslessly (crf 0), so that the frames themselves are compared and not two encodings of them. The exit status
-says which stage failed: 2 the arguments, 3 deployment, 4 the baseline, 5 a render, 6 the comparison.
+says which stage failed: 2 the arguments, 3 deployment, 4 the baseline, 5 a render, 6 the comparison, 7 what is left
+of the stack. results.json is written in any case, and says what failed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from math import ceil
 from pathlib import Path
@@ -23,14 +24,14 @@ from typing import Any
 from infra.artifact import BUILD
 from infra.compare import compare
 from infra.local_aws import LOCAL, pack_project
-from infra.stacks import Stack, deployed_stack, local_stack
+from infra.stacks import NotTornDown, Stack, deployed_stack, local_stack
 from lambda_handler.handler import handler
 from lambda_handler.storage import ROOTS_VARIABLE, file_uri
 from lambda_handler.toolchain import CHECKOUT
 
 FIXTURE = CHECKOUT / "infra" / "fixtures" / "moving"
 CONFIG: Mapping[str, Any] = {"fps": 30, "format": "mp4", "crf": 0, "runtimeCap": "lambda"}
-DEPLOY, BASELINE, RENDER, COMPARE = 3, 4, 5, 6
+DEPLOY, BASELINE, RENDER, COMPARE, TEAR_DOWN = 3, 4, 5, 6, 7
 
 
 class StageFailed(Exception):
@@ -87,11 +88,12 @@ def rendered(
     return stack.get(output, work / f"{name}.mp4"), told
 
 
-def smoke(stack: Stack, fixture: Path, chunk_counts: list[int], threshold: float, work: Path) -> list[dict[str, Any]]:
-    """A result for each chunk count. Raises StageFailed."""
+def smoke(
+    stack: Stack, fixture: Path, chunk_counts: list[int], threshold: float, work: Path, results: list[dict[str, Any]]
+) -> None:
+    """Puts a result for each chunk count into `results`. Raises StageFailed."""
     whole, frames = baseline(fixture, work)
     project = stack.put(pack_project(fixture, work / "project.tar.gz"), "projects/smoke.tar.gz")
-    results = []
     for count in chunk_counts:
         video, told = rendered(stack, project, frames, count, work)
         likeness = compare(video, whole)
@@ -100,7 +102,6 @@ def smoke(stack: Stack, fixture: Path, chunk_counts: list[int], threshold: float
         print(row(told), flush=True)
         if likeness.psnr < threshold or not likeness.same_frames:
             raise StageFailed(COMPARE, f"{count} chunks: {likeness} is not the baseline, threshold {threshold} dB")
-    return results
 
 
 HEADING = f"{'chunks':>6} {'seconds':>8} {'cold':>5} {'events':>6} {'PSNR dB':>8} {'same frames':>12}"
@@ -111,6 +112,27 @@ def row(told: Mapping[str, Any]) -> str:
     same = f"{told['identicalFrames']}/{told['frames']}"
     cold = told.get("cold", "")
     return f"{told['chunks']:6} {told['seconds']:8.1f} {cold!s:>5} {told['events']:6} {told['psnr']:8.1f} {same:>12}"
+
+
+def ran(place: AbstractContextManager[Stack], work: Callable[[Stack], None]) -> list[StageFailed]:
+    """Deploys, does the `work`, and takes everything down again; returns what failed, in this order."""
+    deployed = False
+
+    def failure(error: BaseException) -> StageFailed:
+        if isinstance(error, StageFailed):
+            return error
+        return StageFailed(RENDER if deployed else DEPLOY, f"{'' if deployed else 'not deployed: '}{error!r}")
+
+    try:
+        with place as stack:
+            deployed = True
+            work(stack)
+    except NotTornDown as error:
+        left = StageFailed(TEAR_DOWN, f"{error} Delete by hand what is left of it.")
+        return [*([failure(error.__context__)] if error.__context__ else []), left]
+    except Exception as error:
+        return [failure(error)]
+    return []
 
 
 def main() -> None:
@@ -138,21 +160,23 @@ def main() -> None:
         if asked.local
         else deployed_stack(asked.stack_name, reserved=asked.reserved_concurrency, keep=asked.keep_stack)
     )
-    try:
-        try:
-            stack = place.__enter__()
-        except Exception as error:
-            raise StageFailed(DEPLOY, f"not deployed: {error}") from error
-        try:
-            print(HEADING, flush=True)
-            results = smoke(stack, asked.fixture.resolve(), counts, asked.psnr_threshold, work)
-        finally:
-            place.__exit__(None, None, None)
-    except StageFailed as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.code)
-    told = {"fixture": str(asked.fixture), "local": asked.local, "config": dict(CONFIG), "renders": results}
+    results: list[dict[str, Any]] = []
+    print(HEADING, flush=True)
+    failures = ran(
+        place, lambda stack: smoke(stack, asked.fixture.resolve(), counts, asked.psnr_threshold, work, results)
+    )
+    told = {
+        "fixture": str(asked.fixture),
+        "local": asked.local,
+        "config": dict(CONFIG),
+        "renders": results,
+        "failures": [{"code": failure.code, "message": str(failure)} for failure in failures],
+    }
     (work / "results.json").write_text(json.dumps(told, indent=1))
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    if failures:
+        sys.exit(failures[0].code)
     print(f"Every frame is the baseline's. {work / 'results.json'}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,16 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import boto3
+from botocore.exceptions import ClientError
 
 from infra.local_aws import LocalAws, local_aws
 from infra.state_machine import FILE, filled
 from lambda_handler.toolchain import CHECKOUT
 
 POLL_SECONDS = 0.5
+TEMPLATE = CHECKOUT / "infra" / "template.yaml"
+# What CloudFormation leaves of a stack that came to nothing: it can only be deleted.
+NEVER_DEPLOYED = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS")
 
 
 class Clients(Protocol):
@@ -92,21 +96,76 @@ def local_stack(archive: Path, logs: Path, **limits: Any) -> Iterator[Stack]:
         yield Stack(place.bucket, made["stateMachineArn"], place, place)
 
 
-@contextmanager
-def deployed_stack(name: str, *, reserved: int | None, keep: bool) -> Iterator[Stack]:
-    """The template, deployed by `sam` with what the environment's AWS credentials allow; deleted at the end.
+class NotTornDown(Exception):
+    """Something of a deployed stack is still there, and may cost money."""
 
-    The bucket outlives the stack: it may hold videos.
+
+def _sam(*arguments: str) -> None:
+    subprocess.run(["sam", *arguments], check=True)
+
+
+@contextmanager
+def deployed_stack(
+    name: str, *, reserved: int | None = None, keep: bool = False, sam: Callable[..., None] = _sam
+) -> Iterator[Stack]:
+    """The template, deployed by `sam` with what the environment's AWS credentials allow.
+
+    At the end, and when it could not be deployed, all of it is deleted, its bucket too: it holds nothing but what was
+    rendered to try it. Unless `keep`: then a stack of that name may be there already, and is brought up to date.
+    Raises FileExistsError for one that is there, NotTornDown when something is left.
     """
+    status = _status(name)
+    if status in NEVER_DEPLOYED and not keep:
+        _tear_down(name, sam)
+    elif status is not None and not keep:
+        raise FileExistsError(f"There is a stack {name} ({status}); use another --stack-name, or --keep-stack.")
     parameters = [f"ReservedConcurrency={reserved}"] if reserved is not None else []
-    template = CHECKOUT / "infra" / "template.yaml"
-    deploy = ["sam", "deploy", "--template-file", str(template), "--stack-name", name, "--resolve-s3"]
+    deploy = ["deploy", "--template-file", str(TEMPLATE), "--stack-name", name, "--resolve-s3"]
     deploy += ["--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-fail-on-empty-changeset"]
-    subprocess.run([*deploy, "--parameter-overrides", f"ProjectName={name}", *parameters], check=True)
     try:
+        sam(*deploy, "--parameter-overrides", f"ProjectName={name}", *parameters)
         told = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in told}
         yield Stack(outputs["RenderBucketName"], outputs["RenderStateMachineArn"], boto3.Session())
     finally:
         if not keep:
-            subprocess.run(["sam", "delete", "--stack-name", name, "--no-prompts"], check=True)
+            _tear_down(name, sam)
+
+
+def _status(name: str) -> str | None:
+    try:
+        found = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        if "does not exist" not in str(error):
+            raise
+        return None
+    return str(found[0]["StackStatus"]) if found else None
+
+
+def _tear_down(name: str, sam: Callable[..., None]) -> None:
+    """Deletes the stack, and the bucket that it would leave behind."""
+    try:
+        if _status(name) is None:
+            return
+        resources = boto3.client("cloudformation").describe_stack_resources(StackName=name)["StackResources"]
+        named = {each["LogicalResourceId"]: each.get("PhysicalResourceId") for each in resources}
+        sam("delete", "--stack-name", name, "--no-prompts", "--region", boto3.client("s3").meta.region_name)
+        if bucket := named.get("RenderBucket"):
+            _delete_bucket(bucket)
+    except Exception as error:
+        left = NotTornDown(f"The stack {name} was not deleted whole: {error}")
+    else:
+        return
+    # Outside the handler: its context is what went wrong before, if anything did.
+    raise left
+
+
+def _delete_bucket(name: str) -> None:
+    s3 = boto3.client("s3")
+    try:
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name):
+            if keys := [{"Key": item["Key"]} for item in page.get("Contents", ())]:
+                s3.delete_objects(Bucket=name, Delete={"Objects": keys, "Quiet": True})
+        s3.delete_bucket(Bucket=name)
+    except s3.exceptions.NoSuchBucket:
+        return  # a stack that was rolled back may have taken it along

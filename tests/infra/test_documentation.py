@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from cloudformation import translated
+from cloudformation import Statement, allowed, translated
 
 from infra.documentation import PAGE, diagram, errors, parameters, written
 from infra.state_machine import INLINE_CHUNKS, INLINE_CONCURRENCY, machine
@@ -78,6 +78,30 @@ def test_whoever_deploys_may_create_every_kind_of_resource(kind: str, creates: s
     assert len(kinds) == 12
     statements = json.loads(POLICY.read_text())["Statement"]
     assert any(creates in each["Action"] for each in statements)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("cloudformation:DescribeStacks", "cloudformation:REGION:ACCOUNT:stack/STACK/1a2b"),
+        ("cloudformation:DescribeStacks", "cloudformation:REGION:ACCOUNT:stack/aws-sam-cli-managed-default/1a2b"),
+        ("cloudformation:CreateChangeSet", "cloudformation:REGION:ACCOUNT:stack/aws-sam-cli-managed-default/1a2b"),
+        ("cloudformation:CreateChangeSet", "cloudformation:REGION:aws:transform/Serverless-2016-10-31"),
+        ("cloudformation:DescribeStacks", "cloudformation:REGION:ACCOUNT:stack/STACK-1a2b3c4d-CompanionStack/1a2b"),
+        ("cloudformation:DescribeStacks", "cloudformation:REGION:ACCOUNT:stack/STACK-1a2b3c4d-WebFunctionCode/1a2b"),
+        ("cloudformation:GetTemplate", "cloudformation:REGION:ACCOUNT:stack/STACK/1a2b"),
+        ("cloudformation:DeleteStack", "cloudformation:REGION:ACCOUNT:stack/STACK/1a2b"),
+        ("s3:PutObject", "s3:::aws-sam-cli-managed-default-samclisourcebucket-x/1a2b"),
+        ("s3:DeleteObject", "s3:::aws-sam-cli-managed-default-samclisourcebucket-x/1a2b.template"),
+    ],
+)
+def test_whoever_deploys_may_do_what_sam_does(action: str, resource: str) -> None:
+    """`sam deploy --resolve-s3` and `sam delete`, by the calls in SAM's sources (aws-sam-cli 1.170)."""
+    found = [
+        Statement(*(tuple([part] if isinstance(part, str) else part) for part in (each["Action"], each["Resource"])))
+        for each in json.loads(POLICY.read_text())["Statement"]
+    ]
+    assert allowed(found, action, f"arn:aws:{resource}")
 
 
 def test_the_deploy_policy_has_no_pattern_of_actions() -> None:
