@@ -50,8 +50,6 @@ def _drawn(part: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _condition(choice: Mapping[str, Any]) -> str:
-    if "Or" in choice:
-        return " or ".join(map(_condition, choice["Or"]))
     of = choice["Variable"].rpartition(".")[2]
     signs = {"NumericGreaterThan": "above", "NumericLessThan": "below"}
     return next((f"{of} {sign} {choice[test]}" for test, sign in signs.items() if test in choice), f"{of} is named")

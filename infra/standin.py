@@ -31,7 +31,6 @@ from infra import isolation
 from lambda_handler.memory import processes, used_bytes
 
 MAX_PAYLOAD_BYTES = 6 * 1024**2
-INIT_SECONDS = 60.0
 LOOK_SECONDS = 0.25
 ACCOUNT, REGION = "123456789012", "us-east-1"
 _NEXT = "/2018-06-01/runtime/invocation/next"

@@ -27,13 +27,12 @@ RENDER_LIMIT: Final = "${RenderTimeoutSec}"
 # Lambda ends an invocation after 900 s at the latest (Lambda quotas, "Function timeout"); a minute more to be started.
 TASK_LIMIT_SECONDS: Final = 960
 
-# "The Map state in Inline mode supports up to 40 concurrent iterations" (Developer Guide, "Map workflow state").
-INLINE_CONCURRENCY: Final = 40
-# An execution may have 25,000 events in its history (Step Functions quotas), and inline chunks all write into one:
-# 7 each, and 3 for each retry. 400 chunks leave room for 7,300 retries, three hours in which 40 chunks are throttled
-# without a break. In a distributed map each chunk has a history of its own.
-# The results of 400 chunks, under 300 bytes each, are 120 KB of the 256 KiB a state may put out.
-INLINE_CHUNKS: Final = 400
+# "The Map state in Inline mode supports up to 40 concurrent iterations" (Developer Guide, "Map workflow state"). All of
+# them write into the one history of their execution, which may have 25,000 events (Step Functions quotas): 7 each, and
+# 3 for each retry. So 40 chunks may use up all of their retries below (22,382 events), in a batch that throttles
+# everybody for hours; more could not. In a distributed map each chunk has a history of its own. A plan never asks for
+# more parallel chunks than it has, so their number decides alone.
+INLINE_CHUNKS: Final = 40
 
 # Chunks wait for a free place in the function as long as it takes: 2 to 4 hours, at random so that they do not all
 # come back at once. A render that has to wait is not a failed render; RenderTimeoutSec ends it, not this.
@@ -107,13 +106,11 @@ def _plan(*, then: str) -> dict[str, Any]:
 
 
 def _choose_map(*, few: str, many: str, none: str) -> dict[str, Any]:
-    too_wide = {"Variable": "$.Plan.MaxParallelChunks", "NumericGreaterThan": INLINE_CONCURRENCY}
-    too_many = {"Variable": "$.Plan.ChunkCount", "NumericGreaterThan": INLINE_CHUNKS}
     return {
         "Type": "Choice",
         "Choices": [
             {"Variable": "$.Plan.ChunkCount", "NumericLessThan": 1, "Next": none},
-            {"Or": [too_wide, too_many], "Next": many},
+            {"Variable": "$.Plan.ChunkCount", "NumericGreaterThan": INLINE_CHUNKS, "Next": many},
         ],
         "Default": few,
     }

@@ -16,7 +16,7 @@ from simulated import REQUEST, Asked, Roles, coded
 from step_functions import Execution, definition, execute, throttled, waited
 
 from infra import state_machine
-from infra.state_machine import FILE, INLINE_CHUNKS, INLINE_CONCURRENCY, TRANSIENT, retries
+from infra.state_machine import FILE, INLINE_CHUNKS, TRANSIENT, retries
 from lambda_handler.cost import transitions
 from lambda_handler.errors import ERRORS, Retry
 from lambda_handler.events import AssembleEvent, PlanEvent, RenderChunkEvent
@@ -243,14 +243,10 @@ def _map_of(execution: Execution) -> str:
 
 @pytest.mark.parametrize(
     ("chunks", "parallel", "which"),
-    [
-        (1, 1, "few"),
-        (INLINE_CONCURRENCY, INLINE_CONCURRENCY, "few"),
-        (INLINE_CONCURRENCY + 1, INLINE_CONCURRENCY + 1, "many"),
-    ],
+    [(1, 1, "few"), (INLINE_CHUNKS, INLINE_CHUNKS, "few"), (INLINE_CHUNKS + 1, 8, "many")],
 )
 def test_large_plans_go_to_the_distributed_map(chunks: int, parallel: int, which: str) -> None:
-    """Those of which more run at once than an inline map runs."""
+    """Those that have more chunks than an inline map runs at once, and than its history holds."""
     roles = Roles(chunks=chunks, parallel=parallel)
     execution = execute(REQUEST, roles)
     assert (execution.status, _map_of(execution)) == ("SUCCEEDED", which)
@@ -258,28 +254,21 @@ def test_large_plans_go_to_the_distributed_map(chunks: int, parallel: int, which
 
 
 def test_a_chunks_result_has_less_than_300_bytes() -> None:
-    """Of 400 chunks, then, less than half of what a state may put out."""
+    """What a map may put out is 256 KiB for all of them."""
     execution = execute(REQUEST, Roles(chunks=1))
     assert len(json.dumps(execution.results[1], separators=(",", ":"))) < 300
 
 
-def test_300_chunks_stay_far_below_the_limits() -> None:
-    """Inline: 2,122 of 25,000 events, and no payload above 3 KB of 256."""
-    execution = execute(REQUEST, Roles(chunks=300, parallel=16))
-    assert (execution.status, _map_of(execution)) == ("SUCCEEDED", "few")
-    assert len(execution.history) == 2122
-    assert execution.largest_payload < 3 * 1024
-
-
-def test_an_inline_map_has_room_for_thousands_of_retries() -> None:
-    """The largest plan that runs inline: what is left of the history when nothing fails."""
+def test_an_inline_map_has_room_for_every_retry() -> None:
+    """The largest plan that runs inline, each of its chunks throttled and failing as often as it may."""
     few = len(execute(REQUEST, Roles(chunks=10)).history)
-    more = len(execute(REQUEST, Roles(chunks=20)).history)
-    per_chunk = (more - few) // 10
-    assert per_chunk == 7
+    largest = len(execute(REQUEST, Roles(chunks=INLINE_CHUNKS)).history)
+    assert largest == 302
+    assert (largest - few) / (INLINE_CHUNKS - 10) == 7
     retried = len(execute(REQUEST, Roles(chunks=10, before=_failing("WORKER_LOST", times=1))).history) - few
     assert retried == 3
-    assert (HISTORY_LIMIT - few - per_chunk * (INLINE_CHUNKS - 10)) // retried >= 7_300
+    most = sum(rule["MaxAttempts"] for rule in retries())
+    assert 22_000 < largest + INLINE_CHUNKS * most * retried < HISTORY_LIMIT
 
 
 @pytest.mark.parametrize("chunks", [1, 7])
@@ -293,17 +282,17 @@ def test_the_cost_counts_the_states_that_are_entered(chunks: int) -> None:
     assert transitions(1 + chunks + 1 + failed) == entered + 2
 
 
-def test_2000_chunks_stay_far_below_the_limits() -> None:
-    """Distributed: the execution itself has two dozen events, its largest payload 12 KB."""
-    roles = Roles(chunks=2000, parallel=4)
-    assert roles.chunks > INLINE_CHUNKS
+@pytest.mark.parametrize(("chunks", "kilobytes"), [(300, 3), (2000, 16)])
+def test_many_chunks_stay_far_below_the_limits(chunks: int, kilobytes: int) -> None:
+    """The execution itself has two dozen events; its largest payload holds the chunks' indices."""
+    roles = Roles(chunks=chunks, parallel=16)
     execution = execute(REQUEST, roles)
     assert (execution.status, _map_of(execution)) == ("SUCCEEDED", "many")
-    assert sum(isinstance(event, RenderChunkEvent) for event in roles.events) == 2000
+    assert sum(isinstance(event, RenderChunkEvent) for event in roles.events) == chunks
     assert len(execution.history) < 40
-    assert execution.largest_payload < 16 * 1024
+    assert execution.largest_payload < kilobytes * 1024
     # A distributed map may put out 256 KiB; its output is an array of what its chunks do.
-    assert len(json.dumps([{"ChunkIndex": index} for index in range(2000)])) < PAYLOAD_LIMIT / 4
+    assert len(json.dumps([{"ChunkIndex": index} for index in range(chunks)])) < PAYLOAD_LIMIT / 4
 
 
 def test_a_second_execution_renders_only_what_is_missing(

@@ -251,6 +251,13 @@ def test_the_references_parameters_are_there_and_every_one_is_described(name: st
     assert all(each["Description"].endswith(".") for each in parameters.values())
 
 
+def test_a_reservation_of_nothing_is_refused_before_anything_is_deployed(template: dict[str, Any]) -> None:
+    """It would switch the function off: CloudFormation says so by the rule."""
+    ((assertion,),) = (rule["Assertions"] for rule in template["Rules"].values())
+    assert assertion["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ReservedConcurrency"}, 0]}]}
+    assert "switch the function off" in assertion["AssertDescription"]
+
+
 def test_the_outputs_have_the_references_names(template: dict[str, Any]) -> None:
     """What its client asks the stack for."""
     assert {"RenderBucketName", "RenderStateMachineArn", "RenderFunctionArn"} <= set(template["Outputs"])

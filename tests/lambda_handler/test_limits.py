@@ -50,6 +50,20 @@ def test_what_a_killed_process_left_is_removed(disk: Path) -> None:
     assert [path.exists() for path in kept] == [True] * 3
 
 
+def test_what_this_process_left_goes_too_when_there_is_no_room(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest first, and no more than is needed; the tools stay."""
+    names = ("hf-chunk-new", "hf-plan-old", "hf-chunk-middle", "hyperframes-tools/chromium-1", "somebody-elses")
+    paths = [_left(disk, name, age) for name, age in zip(names, (10, 90, 50, 99, 99), strict=True)]
+    each = scratch.NEEDED_BYTES // 3
+
+    def usage(_: object) -> SimpleNamespace:
+        return SimpleNamespace(free=scratch.NEEDED_BYTES // 2 + each * [path.exists() for path in paths].count(False))
+
+    monkeypatch.setattr("shutil.disk_usage", usage)
+    scratch.tidy(started=time.time() - HOUR)
+    assert [path.exists() for path in paths] == [True, False, False, True, True]
+
+
 def test_a_disk_without_room_is_told_before_work_begins(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100 * 1024**2))
     with pytest.raises(StorageFull, match="100 MiB left") as caught:
@@ -98,7 +112,7 @@ def test_a_plan_stops_by_itself_while_its_page_is_loaded(render: Callable[..., R
     assert "The page was being made ready 20 s before the time limit." in message
     assert "LambdaTimeoutSec" in message
     assert time.monotonic() - began < 2 + limits.LETTING_GO_SECONDS
-    assert storage.listing(made.folder) == {}
+    assert storage.listing(f"{made.folder}/plan") == {}
 
 
 def test_an_assembly_stops_by_itself_while_it_verifies(rendered: Render) -> None:

@@ -216,7 +216,7 @@ def test_a_player_is_given_no_file(composition: Opened) -> None:
         "window.failed = new Promise(done => box.firstChild.onerror = () => done(true));</script>"
     )
     with composition(page(body, duration="10")) as ready:
-        assert ready._evaluate("() => window.failed") is True
+        assert ready._evaluate("() => Promise.race([window.failed, __hfClock.pause(20000)])") is True, "it waits"
         assert "v.webm" not in ready.asked_for
 
 
