@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from simulated import REQUEST
 
 from lambda_handler.errors import FormatNotSupported, InvalidConfig, PlanProtocolUnsupported, RenderError
 from lambda_handler.events import (
@@ -40,15 +41,6 @@ ASSEMBLE = {
     "ChunkS3Uris": ["s3://b/1", "s3://b/2"],
     "OutputS3Uri": "s3://b/v.mp4",
 }
-REFERENCE_CONFIG = {
-    "fps": 30,
-    "width": 1920,
-    "height": 1080,
-    "format": "mp4",
-    "chunkSize": 240,
-    "maxParallelChunks": 8,
-    "runtimeCap": "lambda",
-}
 
 
 @pytest.mark.parametrize(("event", "kind"), [(PLAN, PlanEvent), (CHUNK, RenderChunkEvent), (ASSEMBLE, AssembleEvent)])
@@ -61,7 +53,7 @@ def test_each_action_has_an_event_that_goes_back_to_the_same_wire(event: dict[st
 
 def test_the_reference_deployments_config_is_accepted() -> None:
     """An execution input written for it starts ours unchanged."""
-    asked = parse({**PLAN, "Config": REFERENCE_CONFIG})
+    asked = parse({**PLAN, "Config": REQUEST["Config"]})
     assert isinstance(asked, PlanEvent)
     assert asked.config.fps == "30"
     assert asked.config.chunk_size == 240
