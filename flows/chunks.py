@@ -19,11 +19,12 @@ from flows.following import Following
 from lambda_handler import storage
 from lambda_handler.errors import RenderCancelled, RenderError
 from lambda_handler.events import AssembleEvent, PlanEvent, PlanResult, RenderChunkEvent, RenderChunkResult, to_wire
-from lambda_handler.manifest import load_checked
+from lambda_handler.manifest import Manifest, load_checked
 from lambda_handler.render_folder import RenderFolder
 from tasks.artifacts import publish_chunks
 from tasks.invoke import invoker
 from tasks.roles import assemble, groups, plan, render_chunk
+from tasks.spending import attempts_by_chunk, so_far
 from tasks.stack import Stack
 
 LOOK_SECONDS = 2.0
@@ -46,8 +47,8 @@ def by_prefect(event: PlanEvent, output: str, stack: Stack) -> Results:
     )  # fmt: skip
     for warning in manifest.warnings:
         logger.warning(warning)
-    chunks = _chunks(planned, stack, folder)
-    publish_chunks(manifest, chunks)
+    chunks = _chunks(planned, manifest, stack, folder)
+    publish_chunks(manifest, chunks, attempts_by_chunk(folder, manifest))
     assemble(
         AssembleEvent(action="assemble", **_locators(planned), audio_s3_uri=planned.audio_s3_uri, output_s3_uri=output),
         stack,
@@ -55,7 +56,7 @@ def by_prefect(event: PlanEvent, output: str, stack: Stack) -> Results:
     return chunks
 
 
-def _chunks(planned: PlanResult, stack: Stack, folder: RenderFolder) -> Results:
+def _chunks(planned: PlanResult, manifest: Manifest, stack: Stack, folder: RenderFolder) -> Results:
     """All chunks in order; raises one error when some cannot be rendered."""
     events = [
         RenderChunkEvent(action="renderChunk", **_locators(planned), chunk_index=index)
@@ -73,6 +74,7 @@ def _chunks(planned: PlanResult, stack: Stack, folder: RenderFolder) -> Results:
         chunks=planned.chunk_count,
         cancelled=lambda: worker.abandon(folder),
         straggling=straggling,
+        spent=lambda: so_far(folder, manifest, stack),
     )
     made = groups(events)
     # A group of many chunks drives several at once, so that few task runs keep all places busy.

@@ -15,12 +15,15 @@ from tasks.artifacts import ProgressArtifact, describe
 from tasks.stragglers import Stragglers
 
 TOLD_STEP = 0.1
+PRICE_SECONDS = 30.0
+"""A price is a read for each attempt there was."""
 
 
 class Following:
     """Looks at a render's folder: so it is the same for both engines.
 
-    `cancelled` is called once when the folder says so, `straggling` with each chunk that stands still or lags.
+    `cancelled` is called once when the folder says so, `straggling` with each chunk that stands still or lags;
+    `spent` says what it has cost so far, in USD, where anything is to be paid.
     """
 
     def __init__(
@@ -31,12 +34,16 @@ class Following:
         chunks: int,
         cancelled: Callable[[], None],
         straggling: Callable[[int], None] = lambda _chunk: None,
+        spent: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._folder = folder
         self._reader = ProgressReader(folder)
         self._speedometer = Speedometer(frames)
         self._stragglers = Stragglers(chunks)
-        self._cancelled, self._straggling = cancelled, straggling
+        self._chunks = chunks
+        self._cancelled, self._straggling, self._spent = cancelled, straggling, spent
+        self._usd: float | None = None
+        self._next_price = 0.0
         self._shown = ProgressArtifact()
         self._told = 0.0
         self._stopped = False
@@ -54,9 +61,14 @@ class Following:
             self._cancelled()
         progress = self._reader.read()
         pace = self._speedometer.pace(sum(chunk.done for chunk in progress.values()))
-        self._shown.show(pace)
+        done = sum(chunk.finished for chunk in progress.values())
+        if time.monotonic() >= self._next_price or done == self._chunks:
+            self._usd = self._spent()
+            self._next_price = time.monotonic() + PRICE_SECONDS
+        told = describe(pace, (done, self._chunks), self._usd)
+        self._shown.show(pace.fraction, told)
         if pace.fraction - self._told >= TOLD_STEP:
             self._told = pace.fraction
-            get_run_logger().info(describe(pace))
+            get_run_logger().info(told)
         for chunk in self._stragglers.look(progress, time.monotonic()):
             self._straggling(chunk)

@@ -15,6 +15,7 @@ from lambda_handler.errors import InvalidConfig, StackInvalid
 from lambda_handler.events import PlanEvent, to_wire
 from lambda_handler.manifest import Manifest, load
 from lambda_handler.render_folder import RenderFolder
+from tasks.spending import so_far
 from tasks.stack import Stack
 from tasks.state_machine import StateMachine, StateMachineExecution
 
@@ -42,7 +43,7 @@ def by_step_functions(event: PlanEvent, stack: Stack) -> None:
         execution.console_url, key="execution", link_text="The execution in the AWS console", description=execution.arn
     )
     try:
-        execution.wait_for_completion(_Mirror(folder, execution).look)
+        execution.wait_for_completion(_Mirror(folder, execution, stack).look)
     except (TerminationSignal, KeyboardInterrupt):
         storage.write(folder.cancel, b"")
         execution.stop("The flow run was stopped.")
@@ -74,7 +75,8 @@ def _names() -> list[str]:
 class _Mirror:
     """Shows how far the chunks are, from the moment when there is a plan."""
 
-    def __init__(self, folder: RenderFolder, execution: StateMachineExecution) -> None:
+    def __init__(self, folder: RenderFolder, execution: StateMachineExecution, stack: Stack) -> None:
+        self._stack = stack
         self._folder = folder
         self._execution = execution
         self._following: Following | None = None
@@ -92,4 +94,5 @@ class _Mirror:
             frames=manifest.total_frames,
             chunks=len(manifest.chunks),
             cancelled=lambda: self._execution.stop("The render was cancelled."),
+            spent=lambda: so_far(self._folder, manifest, self._stack),
         )

@@ -12,14 +12,17 @@ from pydantic import BaseModel
 
 from flows.chunks import by_prefect
 from flows.native import by_step_functions
-from flows.request import RenderRequest, check, output_uri, project_uri, recorded, render_folder
+from flows.request import RenderRequest, check, output_uri, project_uri, recorded, render_folder, uri_of
+from flows.status import missing
 from lambda_handler import storage
-from lambda_handler.errors import MissingPlanArtifact, RenderCancelled
+from lambda_handler.errors import MissingPlanArtifact, RenderCancelled, RenderError
 from lambda_handler.events import PlanEvent
 from lambda_handler.manifest import Manifest, load
 from lambda_handler.render_folder import RenderFolder
-from tasks.artifacts import publish_report, publish_stills
+from tasks.admission import admitted
+from tasks.artifacts import publish_failure, publish_report, publish_stills
 from tasks.invoke import invoking
+from tasks.published import link_to, publish_asset
 from tasks.stack import LOCAL, Stack, StackOrName, load_stack
 
 Engine = Literal["prefect", "step-functions"]
@@ -95,16 +98,20 @@ def resume(render_prefix: str, stack: StackOrName = LOCAL, engine: Engine = "pre
 
 
 def _ended(request: RenderRequest, stack: Stack, engine: Engine) -> RenderOutcome:
+    check(request, stack)
     try:
-        return _rendered(request, stack, engine)
+        with admitted():
+            return _rendered(request, stack, engine)
     except RenderCancelled as error:
         # The run is shown as cancelled, and whoever called it in Python gets the error all the same.
         return cast(RenderOutcome, Cancelled(message=error.summary, data=error))
+    except RenderError as error:
+        _tell_failure(request, stack, error)
+        raise
 
 
 def _rendered(request: RenderRequest, stack: Stack, engine: Engine) -> RenderOutcome:
     started = time.monotonic()
-    check(request, stack)
     folder = RenderFolder(render_folder(request, stack))
     with stack.storage(), invoking(stack):
         storage.delete(folder.cancel)
@@ -121,11 +128,27 @@ def _rendered(request: RenderRequest, stack: Stack, engine: Engine) -> RenderOut
             captured = sum(chunk.frames_captured for chunk in by_prefect(event, output_uri(request, stack), stack))
         else:
             by_step_functions(event, stack)
-        return _outcome(request, folder, engine, before, captured, started)
+        return _outcome(request, stack, folder, engine, before, captured, started)
+
+
+def _tell_failure(request: RenderRequest, stack: Stack, error: RenderError) -> None:
+    folder = RenderFolder(render_folder(request, stack))
+    with stack.storage():
+        try:
+            lacking = missing(folder)
+        except RenderError:  # what is told already has the better reason
+            lacking = None
+    publish_failure(request.name, error, folder, lacking)
 
 
 def _outcome(
-    request: RenderRequest, folder: RenderFolder, engine: Engine, before: set[str], captured: int | None, started: float
+    request: RenderRequest,
+    stack: Stack,
+    folder: RenderFolder,
+    engine: Engine,
+    before: set[str],
+    captured: int | None,
+    started: float,
 ) -> RenderOutcome:
     """Everything about the video from its folder, and all of it into the UI."""
     manifest = load(folder.manifest)
@@ -133,8 +156,9 @@ def _outcome(
         raise MissingPlanArtifact(f"The plan in {folder.prefix} is gone.")
     report = json.loads(storage.read(folder.report))
     seconds = time.monotonic() - started
-    publish_report(request.name, report, seconds)
+    publish_report(request.name, report, seconds, link_to(report["outputUri"], stack))
     publish_stills(request.name, folder)
+    publish_asset(request.name, report, uri_of(request.project))
     return RenderOutcome(
         output=report["outputUri"],
         size_bytes=report["sizeBytes"],

@@ -15,6 +15,7 @@ from lambda_handler.errors import RenderNotFound
 from lambda_handler.manifest import Manifest, load
 from lambda_handler.progress import ChunkProgress, read_progress
 from lambda_handler.render_folder import RenderFolder
+from tasks.reports import Missing
 
 STILL_SECONDS = 60.0
 """Workers write every second while they capture; a chunk's last frame is followed by its check and upload."""
@@ -123,6 +124,16 @@ def read_report(folder: RenderFolder, manifest: Manifest | None = None) -> dict[
     except FileNotFoundError:
         return None
     return told if manifest is None or told["planHash"] == manifest.plan_hash else None
+
+
+def missing(folder: RenderFolder) -> Missing | None:
+    """The frames of the chunks that are not there; None where there is no plan."""
+    manifest = load(folder.manifest)
+    if manifest is None:
+        return None
+    there = storage.listing(folder.chunks)
+    gone = [manifest.chunk(index) for index in range(len(manifest.chunks)) if manifest.chunk_name(index) not in there]
+    return Missing(tuple((frames.start, frames.end - 1) for frames in gone), len(manifest.chunks))
 
 
 def cancel(folder: RenderFolder) -> Status:

@@ -26,7 +26,7 @@ from lambda_handler.render_folder import RenderFolder
 
 BEAT_SECONDS = 5.0
 READS_AT_ONCE = 16
-_HASH_DIGITS = 16
+HASH_DIGITS = 16
 _PLANS = "plan"
 
 
@@ -50,10 +50,10 @@ class Record:
         match asked:
             case PlanEvent():
                 folder = RenderFolder(asked.plan_output_s3_prefix)
-                group, of = _PLANS, digest([to_wire(asked)])[:_HASH_DIGITS]
+                group, of = _PLANS, digest([to_wire(asked)])[:HASH_DIGITS]
             case RenderChunkEvent() | AssembleEvent():
                 folder = RenderFolder.of_manifest(asked.plan_v2_manifest_s3_uri)
-                group = asked.plan_hash[:_HASH_DIGITS]
+                group = asked.plan_hash[:HASH_DIGITS]
                 of = str(asked.chunk_index) if isinstance(asked, RenderChunkEvent) else "assemble"
         self.name = f"{of}-{uuid4().hex}.json"
         self._uri = storage.join(folder.attempts, group, self.name)
@@ -108,7 +108,7 @@ def of_plan(folder: RenderFolder, manifest: Manifest, *, but: str | None = None)
     Since it was made: what an earlier plan in the folder took, or the same pages cut otherwise, is not this one's.
     """
     names = sorted(storage.listing(folder.attempts))
-    hashed = manifest.plan_hash[:_HASH_DIGITS]
+    hashed = manifest.plan_hash[:HASH_DIGITS]
     plans = _read(folder, [name for name in names if name.startswith(f"{_PLANS}/")])
     others = _read(folder, [name for name in names if name.startswith(f"{hashed}/") and not name.endswith(but or "//")])
     mine = _latest(plans, (manifest.plan_hash, len(manifest.chunks)))

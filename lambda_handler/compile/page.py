@@ -36,9 +36,9 @@ from lambda_handler.compile.media_ids import assign_media_ids, media_sources
 from lambda_handler.compile.project import Project
 from lambda_handler.compile.resources import PAGE
 from lambda_handler.compile.root import resolve_root
-from lambda_handler.compile.subcompositions import flatten
+from lambda_handler.compile.subcompositions import Flattened, flatten
 from lambda_handler.compile.variable_page import apply_variables, declared_variables
-from lambda_handler.compile.variables import validate_overrides
+from lambda_handler.compile.variables import Declaration, validate_overrides
 from lambda_handler.errors import CompositionNotFound, FeatureNotSupported
 from lambda_handler.page import CLOCK_SCRIPT, DRIVER_SCRIPT, MEDIA_SCRIPT
 
@@ -80,16 +80,7 @@ def compile_page(
 
     Raises ProjectError of the kind that fits, AssetFetchUnavailable where trying again may help.
     """
-    project = Project(folder)
-    html = project.read_text(entry)
-    if html is None:
-        raise CompositionNotFound(
-            f"The project has no {entry}.",
-            resolution="A project's top folder holds its entry page, index.html.",
-        )
-    document = parse(html)
-    resolve_root(document, entry)
-    flat = flatten(document, project.read_text, project.exists, entry)
+    document, flat = _flattened(folder, entry)
     declared = declared_variables(document, flat.scopes)
     validate_overrides(declared, variables)
     bound = fetch_bound_files(document, declared_variables(document, page=entry), flat.scopes, variables, fetch)
@@ -116,6 +107,25 @@ def compile_page(
         webgpu=bool(select(document, "[data-composition-id][data-requires-webgpu]")),
         warnings=localised.warnings,
     )
+
+
+def declared_by(folder: Path, entry: str) -> tuple[Declaration, ...]:
+    """The variables that a request may set, as the project in `folder` declares them. Raises ProjectError."""
+    document, flat = _flattened(folder, entry)
+    return declared_variables(document, flat.scopes)
+
+
+def _flattened(folder: Path, entry: str) -> tuple[Document, Flattened]:
+    project = Project(folder)
+    html = project.read_text(entry)
+    if html is None:
+        raise CompositionNotFound(
+            f"The project has no {entry}.",
+            resolution="A project's top folder holds its entry page, index.html.",
+        )
+    document = parse(html)
+    resolve_root(document, entry)
+    return document, flatten(document, project.read_text, project.exists, entry)
 
 
 def served_path(url: str) -> str:
