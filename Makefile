@@ -1,7 +1,7 @@
 # The verbs people type. Set-up is skipped when what it was made from has not changed.
 .DELETE_ON_ERROR:
-.PHONY: setup demo test lint format parity generated artifact artifact-local invoke smoke smoke-local eval lock \
-	server-stop clean
+.PHONY: setup demo test lint format parity generated artifact artifact-check artifact-local invoke smoke smoke-local \
+	eval lock server-stop clean
 
 PYTHON ?= python3
 COMPOSITIONS ?= examples
@@ -39,6 +39,10 @@ generated: setup
 # The function for AWS, which infra/template.yaml deploys; for chrome-headless-shell, CHROME_FOLDER says where it is.
 artifact: setup
 	$(BIN)/python -m infra.artifact --chrome-source $(CHROME_SOURCE) $(if $(CHROME_FOLDER),--chrome-folder $(CHROME_FOLDER))
+
+# Builds it twice from scratch: the same bytes, within the limits. For a nightly lane, .ci/nightly.
+artifact-check: setup
+	$(BIN)/python -m infra.artifact --twice --output build/check
 
 # The same for this machine's Python, packed in a hurry: the Lambda stand-in runs it.
 artifact-local: setup

@@ -2,6 +2,7 @@
 
     python -m infra.artifact                 for AWS
     python -m infra.artifact --local         for the Lambda stand-in on this machine
+    python -m infra.artifact --twice         for AWS, from scratch both times: the same bytes, within the limits
 
 The same inputs give the same bytes: files sorted, times fixed, releases pinned by hash. What goes in is decided by
 `infra/artifact.toml`; a build beyond the limits there fails after it has said what is in it.
@@ -284,20 +285,28 @@ def main() -> None:
     parser.add_argument("--level", type=int, default=LEVEL, help=f"of compression; {LEVEL}")
     parser.add_argument("--output", type=Path, default=BUILD, help="folder to build into; build")
     parser.add_argument("--local", action="store_true", help="for this Python, packed fast, into build/local; any size")
+    parser.add_argument("--twice", action="store_true", help="build two of them without a cache, and compare")
     asked = parser.parse_args()
     if asked.local:
         asked.python, asked.level = f"{sys.version_info[0]}.{sys.version_info[1]}", LOCAL_LEVEL
         asked.output /= "local"
-    rows = build(
-        asked.output,
-        python=asked.python,
-        chrome_source=asked.chrome_source,
-        chrome_folder=asked.chrome_folder,
-        level=asked.level,
-    )
+    made = set()
+    for output in [asked.output / "once", asked.output / "again"] if asked.twice else [asked.output]:
+        if asked.twice:
+            shutil.rmtree(output, ignore_errors=True)
+        rows = build(
+            output,
+            python=asked.python,
+            chrome_source=asked.chrome_source,
+            chrome_folder=asked.chrome_folder,
+            level=asked.level,
+        )
+        archive = output / "function.zip"
+        made.add(toolchain.sha256_of(archive))
+        print(f"{archive}  sha256 {toolchain.sha256_of(archive)}")
     print(table(rows))
-    archive = asked.output / "function.zip"
-    print(f"{archive}  sha256 {toolchain.sha256_of(archive)}")
+    if len(made) > 1:
+        raise SystemExit("The same inputs gave other bytes.")
     if not asked.local:
         try:
             check_size(rows, tomllib.loads(CONTENTS.read_text())["limits"])
