@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import httpx
 from prefect import get_run_logger
 
 from lambda_handler import storage
@@ -49,11 +50,11 @@ class Following:
         self._stopped = False
 
     def look(self) -> None:
-        """One look. A store that does not answer just now is no reason to fail a render."""
+        """One look. A store or a Prefect API that does not answer just now is no reason to fail a render."""
         try:
             self._look()
-        except RenderError as error:
-            get_run_logger().warning("The render folder cannot be looked at: %s", error.summary)
+        except (RenderError, httpx.HTTPError) as error:
+            get_run_logger().warning("The render cannot be looked at: %s", str(error).partition("\n")[0])
 
     def _look(self) -> None:
         if not self._stopped and storage.exists(self._folder.cancel):

@@ -34,6 +34,8 @@ class History:
         self._token: str | None = None
         self._last = 0
         self._large = False
+        # States within a map have the same name in every iteration.
+        self._inside = False
         self._iterations = 0
         self._done = 0
 
@@ -67,13 +69,20 @@ class History:
         if kind in _FAILURES:
             told = event.get(_FAILURES[kind], {})
             return f"{kind}: {told.get('error', '')} {_short(told.get('cause', ''))}".strip()
+        if kind.startswith("Map"):
+            return self._map(kind, event)
+        if kind.endswith("StateEntered") and not self._inside:
+            return f"{event['stateEnteredEventDetails']['name']} has begun"
+        return kind if kind.startswith("Execution") else None
+
+    def _map(self, kind: str, event: Mapping[str, Any]) -> str | None:
         match kind:
             case "MapStateStarted":
                 self._iterations = event.get("mapStateStartedEventDetails", {}).get("length", 0)
-                self._large = self._iterations > MANY
+                self._large, self._inside = self._iterations > MANY, True
                 return f"A map over {self._iterations} items has begun"
             case "MapIterationSucceeded":
-                self._done += 1
+                return self._iteration(event)
             case "MapIterationFailed":
                 told = event.get("mapIterationFailedEventDetails", {})
                 self.failed_iteration = self.failed_iteration or f"chunk {told.get('index')} of {told.get('name')}"
@@ -81,20 +90,16 @@ class History:
             case "MapRunStarted":
                 self.map_runs.append(event["mapRunStartedEventDetails"]["mapRunArn"])
                 return f"A distributed map has begun: {self.map_runs[-1]}"
-        if self._large and not kind.startswith("Execution"):
-            return None
-        return _told(kind, event)
+            case "MapStateSucceeded" | "MapStateFailed" | "MapStateAborted" | "MapRunSucceeded" | "MapRunFailed":
+                self._inside = False
+            case "MapStateEntered":
+                return f"{event['stateEnteredEventDetails']['name']} has begun"
+        return None
 
-
-def _told(kind: str, event: Mapping[str, Any]) -> str | None:
-    if kind.endswith("StateEntered"):
-        return f"{event['stateEnteredEventDetails']['name']} has begun"
-    if kind.endswith("StateExited"):
-        return f"{event['stateExitedEventDetails']['name']} has ended"
-    if kind == "MapIterationSucceeded":
+    def _iteration(self, event: Mapping[str, Any]) -> str | None:
+        self._done += 1
         told = event.get("mapIterationSucceededEventDetails", {})
-        return f"Iteration {told.get('index')} of {told.get('name')} has succeeded"
-    return kind if kind.startswith("Execution") else None
+        return None if self._large else f"Iteration {told.get('index')} of {told.get('name')} has succeeded"
 
 
 def _short(cause: str) -> str:

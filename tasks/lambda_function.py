@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -18,11 +19,16 @@ from lambda_handler.manifest import MANIFEST
 from lambda_handler.render_folder import RenderFolder
 from tasks.aws_client import client
 from tasks.lambda_answer import CredentialsExpired, api_error, result_of
+from tasks.logs import run_logger
 from tasks.stack import AwsStack
 from tasks.throttle import delays
 
 ANSWER_SECONDS = 20
 """What the answer may take beyond the function's time limit."""
+THROTTLED_SECONDS = 6 * 3600.0
+"""As long as a render may take by the state machine (RenderTimeoutSec)."""
+NOTE_SECONDS = 60.0
+NOTICE_SECONDS = 0.25
 STILL_SECONDS = 20.0
 LOOK_SECONDS = 2.0
 RENEWALS = 2
@@ -36,6 +42,7 @@ class _Call:
 
     event: Mapping[str, Any]
     answers: SimpleQueue[Answer] = field(default_factory=SimpleQueue)
+    notes: SimpleQueue[str] = field(default_factory=SimpleQueue)
     stopped: threading.Event = field(default_factory=threading.Event)
     invocations: int = 0
 
@@ -61,19 +68,21 @@ class LambdaFunction:
     """The function of an AWS stack: as many invocations at once as its concurrency, in threads of their own.
 
     A synchronous invocation cannot be taken back. So it is made in a thread that nobody has to wait for, and whoever
-    waits for its answer can be told to stop. `on_wait` hears what a throttled call waits for.
+    waits for its answer can be told to stop. Raises StackInvalid when there can be no client.
     """
 
-    def __init__(self, stack: AwsStack, on_wait: Callable[[str], None] = lambda _told: None) -> None:
+    def __init__(self, stack: AwsStack) -> None:
         self._stack = stack
-        self._on_wait = on_wait
         self._generation = 0
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(stack.concurrency)
         self._calls: dict[tuple[str, ...], _Call] = {}
         self._closed = threading.Event()
-        # Before threads ask for it: prefect-aws's cache would make one for each that comes too early.
-        self._client(0)
+        try:
+            # Before threads ask for it: prefect-aws's cache would make one for each that comes too early.
+            self._client(0)
+        except (BotoCoreError, ClientError) as error:
+            raise StackInvalid(f"There can be no client for the function {stack.function}: {error}") from error
 
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """The result of the role, by whichever of its invocations has one first.
@@ -94,10 +103,11 @@ class LambdaFunction:
                     del self._calls[call.key]
 
     def hedge(self, event: Mapping[str, Any]) -> bool:
-        """Invokes once more for a call that waits, where a place is free; says whether it did."""
+        """Invokes once more for a call that waits, where the stack allows it and has a place free; says whether."""
         with self._lock:
             call = self._calls.get(_Call(event).key)
-        if call is None or call.invocations != 1 or not self._places.acquire(blocking=False):
+        alone = call is not None and call.invocations == 1
+        if call is None or not alone or not self._stack.hedge or not self._places.acquire(blocking=False):
             return False
         self._start(call)
         return True
@@ -139,9 +149,11 @@ class LambdaFunction:
         ended, failure = 0, None
         while failure is None or ended < call.invocations:
             try:
-                answer = call.answers.get(timeout=0.25)
+                answer = call.answers.get(timeout=NOTICE_SECONDS)
             except Empty:
                 self._check(call)
+                with suppress(Empty):
+                    run_logger().warning(call.notes.get(block=False))
                 continue
             if not isinstance(answer, RenderError):
                 return answer
@@ -154,16 +166,20 @@ class LambdaFunction:
 
     def _answer(self, call: _Call) -> Answer:
         """The answer to one invocation, however often Lambda had no place for it."""
-        waits = delays()
+        waits, began, told = delays(), time.monotonic(), -NOTE_SECONDS
         renewals = 0
         while not call.stopped.is_set():
             generation = self._generation
             try:
                 return self._invoked(call, generation)
             except Throttled as error:
-                seconds = next(waits)
-                self._on_wait(f"{error.summary} It is tried again in {seconds:.1f} s.")
-                call.stopped.wait(seconds)
+                waited = time.monotonic() - began
+                if waited > THROTTLED_SECONDS:
+                    return error
+                if waited - told >= NOTE_SECONDS:
+                    told = waited
+                    call.notes.put(f"Waiting for a free place, {waited:.0f} s so far: {error.summary}")
+                call.stopped.wait(next(waits))
             except CredentialsExpired as error:
                 renewals += 1
                 if renewals > RENEWALS:

@@ -19,4 +19,5 @@ JITTER = 0.5
 def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Whether the same work may succeed when it is tried again."""
     error = state.result(raise_on_failure=False)
-    return isinstance(error, RenderError) and error.retry is not Retry.NEVER
+    # Throttling is waited out where it is met: a free place is not worth one of few attempts.
+    return isinstance(error, RenderError) and error.retry is Retry.TRANSIENT

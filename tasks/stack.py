@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from botocore.exceptions import BotoCoreError, ClientError
 from obstore.store import S3Store
 from prefect.blocks.core import Block
 from prefect_aws import AwsCredentials
@@ -118,7 +119,10 @@ class AwsStack(BaseModel):
 
     def _credential(self) -> S3Credential:
         """Asked for anew before it is too old: a block that assumes a role does so each time."""
-        found = self._session().get_credentials()
+        try:
+            found = self._session().get_credentials()
+        except (BotoCoreError, ClientError) as error:
+            raise StackInvalid(f"The stack's credentials cannot be had: {error}") from error
         if found is None:
             raise StackInvalid(
                 f"There are no AWS credentials for the stack with bucket {self.bucket}.",
