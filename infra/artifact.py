@@ -84,7 +84,7 @@ def build(
         node = Path(scratch) / "node"
         node.write_bytes(loadable(toolchain.pinned_node().read_bytes()))
         tools = {
-            "chromium": _chromium(chrome_source, chrome_folder),
+            "chromium": browser_files(chrome_source, chrome_folder),
             "node": {"node": node},
             "ffmpeg": {"ffmpeg": next((wheels / "imageio_ffmpeg/binaries").glob("ffmpeg-linux-x86_64-*"))},
             "node_modules": dict(page_files(toolchain.node_modules(), contents["page"])),
@@ -153,7 +153,7 @@ def _copy(source: Path, target: Path) -> None:
     target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
 
 
-def _chromium(source: str, folder: Path | None) -> dict[str, Path]:
+def browser_files(source: str, folder: Path | None) -> dict[str, Path]:
     """The browser's files; of the pinned pack, or of a folder with a chrome-headless-shell in it."""
     pack = toolchain.chromium().executable.parent
     names = json.loads((pack / UNPACKED_LIST).read_text())

@@ -27,6 +27,7 @@ from infra.artifact import BUILD
 from infra.standin import REGION, Function, Standin, running
 from infra.wheels import install
 from lambda_handler import packed
+from lambda_handler.packed import Packed
 from lambda_handler.storage import BUCKET_VARIABLE
 from lambda_handler.toolchain import CHECKOUT, CHROME_SOURCE_VARIABLE
 
@@ -57,8 +58,11 @@ class LocalAws:
         )
 
 
-def unzipped(archive: Path, python: Path) -> Path:
-    """The function's folder, out of its zip. Raises ValueError unless `python` is the version it was built for."""
+def unzipped(archive: Path, python: Path) -> tuple[Path, Packed]:
+    """The function's folder, out of its zip, and what is packed in it.
+
+    Raises ValueError unless `python` is the version it was built for.
+    """
     if not archive.is_file():
         raise FileNotFoundError(f"There is no {archive}: run make artifact-local first.")
     folder = archive.resolve().with_name("task")
@@ -74,7 +78,7 @@ def unzipped(archive: Path, python: Path) -> Path:
     found = version_of(python)
     if built is None or built.python != found:
         raise ValueError(f"{archive} was built for Python {built and built.python}, and {python} is {found}.")
-    return folder
+    return folder, built
 
 
 def version_of(python: Path) -> str:
@@ -105,7 +109,7 @@ def local_aws(
     **limits: Any,
 ) -> Iterator[LocalAws]:
     """The stack, running until the end; `limits` are those of `standin.Function`."""
-    task, client = unzipped(archive, python), runtime(python)
+    (task, built), client = unzipped(archive, python), runtime(python)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -119,7 +123,7 @@ def local_aws(
             **CREDENTIALS,
             "AWS_ENDPOINT_URL_S3": endpoint,
             BUCKET_VARIABLE: BUCKET,
-            CHROME_SOURCE_VARIABLE: "sparticuz",
+            CHROME_SOURCE_VARIABLE: built.chrome_source,
             **environment,
         },
         **limits,

@@ -13,7 +13,17 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from infra.artifact import CONTENTS, Row, TooLarge, check_size, loadable, page_files, table, write_pack
+from infra.artifact import (
+    CONTENTS,
+    Row,
+    TooLarge,
+    browser_files,
+    check_size,
+    loadable,
+    page_files,
+    table,
+    write_pack,
+)
 from infra.wheels import closure
 from lambda_handler.compile.font_faces import faces, font_package, font_packages
 from lambda_handler.compile.libraries import Bundle
@@ -147,6 +157,25 @@ def test_what_is_packed_needs_no_library_that_lambda_lacks(tool: str) -> None:
     needed = {Path(line.split()[0]).name for line in listed.splitlines()}
     assert "libc.so.6" in needed
     assert needed - own <= AMAZON_LINUX
+
+
+def test_another_browser_takes_the_place_of_the_pinned_one(tmp_path: Path) -> None:
+    """With all that lies beside it; the libraries that Amazon Linux lacks and the fonts stay."""
+    for name in ("chrome-headless-shell", "icudtl.dat", "locales/en-US.pak"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    pinned, own = browser_files("sparticuz", None), browser_files("chrome-headless-shell", tmp_path)
+    assert own["chromium"] == tmp_path / "chrome-headless-shell"
+    assert {"icudtl.dat", "locales/en-US.pak"} < own.keys()
+    kept = {name for name in pinned if name.startswith(("lib/", "fonts/"))}
+    assert {name: own[name] for name in kept} == {name: pinned[name] for name in kept}
+    assert len(own) == 3 + len(kept)
+
+
+def test_another_browser_has_to_be_there(tmp_path: Path) -> None:
+    """The message says how it is had."""
+    with pytest.raises(SystemExit, match="CHROME_FOLDER"):
+        browser_files("chrome-headless-shell", tmp_path)
 
 
 def test_too_much_is_refused_with_its_size() -> None:
