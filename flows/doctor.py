@@ -64,7 +64,8 @@ def _runtime() -> str:
 def _chromium() -> str:
     chromium = toolchain.chromium()
     with launched(chromium, 64, 64) as browser:
-        return f"{browser.version}, {chromium.executable}"
+        product = str(browser.call("Browser.getVersion")["product"])
+        return f"{product.rpartition('/')[2]}, {chromium.executable}"
 
 
 def _ffmpeg() -> str:

@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import shutil
-import struct
 import sys
 import tarfile
 import tempfile
@@ -81,11 +80,8 @@ def build(
     with tempfile.TemporaryDirectory(dir=output, prefix="building-") as scratch:
         wheels = Path(scratch) / "wheels"
         install(CHECKOUT / "requirements.lock", contents["python"]["roots"], python, wheels)
-        node = Path(scratch) / "node"
-        node.write_bytes(loadable(toolchain.pinned_node().read_bytes()))
         tools = {
             "chromium": browser_files(chrome_source, chrome_folder),
-            "node": {"node": node},
             "ffmpeg": {"ffmpeg": next((wheels / "imageio_ffmpeg/binaries").glob("ffmpeg-linux-x86_64-*"))},
             "node_modules": dict(page_files(toolchain.node_modules(), contents["page"])),
         }
@@ -172,25 +168,6 @@ def browser_files(source: str, folder: Path | None) -> dict[str, Path]:
     return shared | own
 
 
-def loadable(executable: bytes) -> bytes:
-    """A 64-bit ELF executable without what is never loaded: symbols, debug sections, the section table.
-
-    The same that `sstrip` does; a sixth of Node. (ELF-64: e_phoff at 32, e_shoff at 40, e_phentsize at 54.)
-    """
-    header = bytearray(executable[:64])
-    if header[:5] != b"\x7fELF\x02":
-        raise ValueError("not a 64-bit ELF executable")
-    (offset,) = struct.unpack_from("<Q", header, 32)
-    size, count = struct.unpack_from("<HH", header, 54)
-    ends = [offset + size * count]
-    for index in range(count):
-        start, _, _, length = struct.unpack_from("<QQQQ", executable, offset + size * index + 8)
-        ends.append(start + length)
-    struct.pack_into("<Q", header, 40, 0)
-    struct.pack_into("<HHH", header, 58, 0, 0, 0)
-    return bytes(header) + executable[64 : max(ends)]
-
-
 def _pack(
     tools: Mapping[str, Mapping[str, Path]], folder: Path, cache: Path, python: str, source: str, level: int
 ) -> None:
@@ -199,7 +176,7 @@ def _pack(
     told: dict[str, Any] = {"chromeSource": source, "python": python, "tools": {}}
     for name, files in tools.items():
         digests = {inside: toolchain.sha256_of(file) for inside, file in sorted(files.items())}
-        executables = [inside for inside in ("chromium", "node", "ffmpeg") if inside in files]
+        executables = [inside for inside in ("chromium", "ffmpeg") if inside in files]
         content = hashlib.sha256(json.dumps(digests).encode()).hexdigest()
         pack = cache / f"{name}-{content[:16]}-{level}.tar.zst"
         if not pack.is_file():

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import atexit
 import os
-import signal
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, Playwright, sync_playwright
-from playwright.sync_api import Error as PlaywrightError
+from lambda_handler.devtools import Devtools, profile
+from lambda_handler.errors import BrowserFailed, ChromeUnavailable
+from lambda_handler.memory import is_scarce
+from lambda_handler.toolchain import Chromium
 
-from lambda_handler.errors import ChromeUnavailable
-from lambda_handler.memory import is_scarce, processes
-from lambda_handler.toolchain import Chromium, driver_node
-
-LAUNCH_TIMEOUT_MS = 120_000
+LAUNCH_SECONDS = 120.0
 # A browser grows with what it has drawn; a new one costs about a second.
 MOST_RENDERS = 40
 WARM_MEMORY = 0.5
@@ -30,7 +27,7 @@ WARM_MEMORY = 0.5
 ANSWER_SECONDS = 5.0
 CLOSE_SECONDS = 10.0
 
-_Wanted = tuple[Chromium, tuple[str, ...], int]
+_Wanted = tuple[Chromium, tuple[str, ...]]
 
 
 # A WebGPU canvas cannot be composited on the CPU; with these everything is drawn by SwiftShader, for twice the price.
@@ -44,6 +41,7 @@ def arguments(width: int, height: int, scale: int = 1, *, webgpu: bool = False) 
     hash.
     """
     return (
+        "--headless",
         "--no-sandbox",
         "--disable-setuid-sandbox",
         "--disable-dev-shm-usage",
@@ -91,8 +89,23 @@ def arguments(width: int, height: int, scale: int = 1, *, webgpu: bool = False) 
         "--disable-renderer-backgrounding",
         "--disable-background-media-suspend",
         "--disable-ipc-flooding-protection",
+        "--disable-breakpad",
+        "--disable-component-extensions-with-background-pages",
         "--disable-component-update",
+        "--disable-default-apps",
         "--disable-domain-reliability",
+        "--disable-extensions",
+        "--disable-field-trial-config",
+        "--disable-hang-monitor",
+        "--disable-prompt-on-repost",
+        "--metrics-recording-only",
+        "--mute-audio",
+        "--no-default-browser-check",
+        "--no-first-run",
+        "--no-service-autorun",
+        "--no-startup-window",
+        "--password-store=basic",
+        "--use-mock-keychain",
         "--disable-sync",
         "--no-pings",
         "--autoplay-policy=no-user-gesture-required",
@@ -102,15 +115,18 @@ def arguments(width: int, height: int, scale: int = 1, *, webgpu: bool = False) 
 
 
 @contextmanager
-def launched(chromium: Chromium, width: int, height: int, scale: int = 1, *, webgpu: bool = False) -> Iterator[Browser]:
+def launched(
+    chromium: Chromium, width: int, height: int, scale: int = 1, *, webgpu: bool = False
+) -> Iterator[Devtools]:
     """A running browser, closed or kept at the end. Raises ChromeUnavailable when it does not start.
 
     After `keep_warm`, a browser that served without any doubt is given again to the next render that wants the same.
     """
-    wanted = (chromium, arguments(width, height, scale, webgpu=webgpu), threading.get_ident())
+    wanted = (chromium, arguments(width, height, scale, webgpu=webgpu))
     running = _taken(wanted) or _Running(wanted)
+    running.thread = threading.get_ident()
     try:
-        yield running.browser
+        yield running.devtools
     except BaseException:
         running.close()
         raise
@@ -122,10 +138,7 @@ def launched(chromium: Chromium, width: int, height: int, scale: int = 1, *, web
 
 
 def keep_warm() -> None:
-    """From now on browsers outlive their render: for processes that do nothing but render.
-
-    (While one runs, Playwright holds its thread's event loop.)
-    """
+    """From now on browsers outlive their render: for processes that do nothing but render."""
     if not _warm.wanted:
         _warm.wanted = True
         atexit.register(drop_warm)
@@ -139,73 +152,41 @@ def drop_warm() -> None:
 
 
 def kill(thread: int) -> None:
-    """Kills the processes of every browser that the thread with the identity `thread` has started."""
+    """Kills the processes of every browser that the thread with the identity `thread` uses."""
     for running in list(_warm.running):
-        if running.wanted[2] == thread:
-            running.kill()
+        if running.thread == thread:
+            running.devtools.kill()
 
 
 class _Running:
-    """A browser with the driver that started it; `wanted` is all that makes it the one to have."""
+    """A browser; `wanted` is all that makes it the one to have."""
 
     def __init__(self, wanted: _Wanted) -> None:
-        os.environ["PLAYWRIGHT_NODEJS_PATH"] = str(driver_node())
-        # The driver does not start where nobody says whose home it is: no HOME, and a user without an entry.
-        os.environ.setdefault("HOME", tempfile.gettempdir())
         self.wanted = wanted
+        self.thread = threading.get_ident()
         self.renders = 0
-        before = processes(os.getpid())
-        self._playwright = sync_playwright().start()
-        self._driver = set(processes(os.getpid())) - set(before)
-        _warm.running.append(self)
+        self._profile = profile()
         try:
-            self.browser = _launch(self._playwright, wanted[0], wanted[1])
+            self.devtools = _launch(*wanted, self._profile.name)
         except BaseException:
-            _warm.running.remove(self)
-            self._playwright.stop()
+            self._profile.cleanup()
             raise
+        _warm.running.append(self)
 
     def is_doubtful(self) -> bool:
         """Whether something of an earlier render may show in the next one, or stop it."""
-        return self.renders >= MOST_RENDERS or bool(self.browser.contexts) or is_scarce(WARM_MEMORY)
-
-    def answers(self) -> bool:
-        """Whether it is alive; Playwright only hears that one has died while it is spoken to."""
+        if self.renders >= MOST_RENDERS or is_scarce(WARM_MEMORY):
+            return True
         try:
-            with self._killed_after(ANSWER_SECONDS):
-                session = self.browser.new_browser_cdp_session()
-                session.send("Browser.getVersion")
-                session.detach()
-        except PlaywrightError:
-            return False
-        return True
+            return bool(self.devtools.call("Target.getBrowserContexts", within=ANSWER_SECONDS)["browserContextIds"])
+        except BrowserFailed:
+            self.devtools.kill()
+            return True
 
     def close(self) -> None:
         _warm.running.remove(self)
-        if self.wanted[2] != threading.get_ident():
-            # Playwright listens to the thread that started it alone.
-            self.kill()
-            return
-        with self._killed_after(CLOSE_SECONDS):
-            with suppress(PlaywrightError):  # it may be gone already
-                self.browser.close()
-            self._playwright.stop()
-
-    def kill(self) -> None:
-        """Ends its processes; whoever waits for it hears that it has died."""
-        for pid in [pid for driver in self._driver for pid in processes(driver)]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-    @contextmanager
-    def _killed_after(self, seconds: float) -> Iterator[None]:
-        timer = threading.Timer(seconds, self.kill)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
+        self.devtools.close(CLOSE_SECONDS)
+        self._profile.cleanup()
 
 
 @dataclass
@@ -220,29 +201,29 @@ _warm = _Warm()
 
 def _taken(wanted: _Wanted) -> _Running | None:
     kept = _warm.browser
-    if kept and (kept.wanted != wanted or kept.is_doubtful() or not kept.answers()):
+    if kept and (kept.wanted != wanted or kept.is_doubtful()):
         drop_warm()
         return None
     _warm.browser = None
     return kept
 
 
-def _launch(playwright: Playwright, chromium: Chromium, with_arguments: tuple[str, ...]) -> Browser:
+def _launch(chromium: Chromium, with_arguments: tuple[str, ...], folder: str) -> Devtools:
+    # Nothing of the caller's environment reaches the page's process: a render has no secrets to leak.
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": os.environ.get("HOME", tempfile.gettempdir()),
+        "TZ": "UTC",
+        "LANG": "C.UTF-8",
+        **dict(chromium.environment),
+    }
     try:
-        return playwright.chromium.launch(
-            executable_path=chromium.executable,
-            args=list(with_arguments),
-            # Nothing of the caller's environment reaches the page's process: a render has no secrets to leak.
-            env={
-                "PATH": os.environ.get("PATH", ""),
-                "HOME": os.environ["HOME"],
-                "TZ": "UTC",
-                "LANG": "C.UTF-8",
-                **dict(chromium.environment),
-            },
-            timeout=LAUNCH_TIMEOUT_MS,
-            chromium_sandbox=False,
-        )
-    except PlaywrightError as error:
-        reason = next((line for line in error.message.splitlines() if "error" in line.lower()), error.message[:200])
-        raise ChromeUnavailable(f"Chromium ({chromium.executable}) did not start: {reason.strip()}") from error
+        devtools = Devtools([str(chromium.executable), *with_arguments, f"--user-data-dir={folder}"], environment)
+    except OSError as error:
+        raise ChromeUnavailable(f"Chromium ({chromium.executable}) did not start: {error}.") from error
+    if not devtools.answers(LAUNCH_SECONDS):
+        told = devtools.last_words().strip()
+        devtools.close(CLOSE_SECONDS)
+        reason = next((line for line in told.splitlines() if "error" in line.lower()), told[-200:] or "no message")
+        raise ChromeUnavailable(f"Chromium ({chromium.executable}) did not start: {reason.strip()}")
+    return devtools

@@ -1,4 +1,4 @@
-"""The tools inside a built artifact: Chromium, Node, ffmpeg and the page's packages, packed with zstd beside the code.
+"""The tools inside a built artifact: Chromium, ffmpeg and the page's packages, packed with zstd beside the code.
 
 `infra/artifact.py` packs them. Lambda's limit of 250 MB for an unzipped function leaves room for them only as they
 are here; each is unpacked into the environment's own disk when it is first needed.

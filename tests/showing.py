@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser
 from rendering import HEIGHT, WIDTH
 
 from lambda_handler import toolchain
 from lambda_handler.compile.fetch import Fetched
 from lambda_handler.compile.page import compile_page, init_script
+from lambda_handler.devtools import Devtools
 from lambda_handler.media_sources import page_facts, probe_all
 from lambda_handler.page.session import CompositionPage, opened
 from lambda_handler.site import stage
@@ -60,7 +60,7 @@ class Shown:
 Shows = Callable[..., AbstractContextManager[Shown]]
 
 
-def shows_in(browser: Browser, place: Path) -> Shows:
+def shows_in(browser: Devtools, place: Path) -> Shows:
     """Writes a page and its project's other files below `place`, compiles, opens it and makes it ready."""
 
     @contextmanager

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Route
-from playwright.sync_api import Error as PlaywrightError
-
 from lambda_handler.audio.envelope import SAMPLE_RATE
 from lambda_handler.audio.sound import CHANNELS, FRAME_BYTES
-from lambda_handler.errors import BrowserFailed, CompositionInvalid, FeatureNotSupported
+from lambda_handler.devtools import Devtools
+from lambda_handler.errors import CompositionInvalid, FeatureNotSupported
+from lambda_handler.page import tab
+from lambda_handler.page.tab import Answer, Request, ScriptThrew, Tab
 
 # A secure context: AudioWorklet exists in no other.
 ORIGIN = "https://effects.local"
@@ -43,13 +43,13 @@ def enabled_chain(chain: str | None, where: str) -> str | None:
 class Effects:
     """A page that applies effect chains. Make it with `opened`."""
 
-    def __init__(self, page: Page, script: Path) -> None:
+    def __init__(self, page: Tab, script: Path) -> None:
         self._page = page
         self._script = script
         self._source: Path | None = None
-        page.route("**/*", self._answer)
-        page.goto(f"{ORIGIN}/")
-        page.evaluate(_SCRIPT)
+        page.answer = self._answer
+        page.open(f"{ORIGIN}/")
+        page.run(_SCRIPT)
         page.evaluate("url => hf.load(url)", f"{ORIGIN}/effects.js")
 
     def apply(self, chain: str, automation: str | None, source: Path, target: Path, *, where: str) -> None:
@@ -69,9 +69,7 @@ class Effects:
         }
         try:
             made = self._page.evaluate("asked => hf.run(asked)", asked)
-        except PlaywrightError as error:
-            if self._page.is_closed() or "crashed" in error.message:
-                raise BrowserFailed(f"Chromium died in the effects of {where}.") from error
+        except ScriptThrew as error:
             told = error.message.splitlines()[0].rpartition("Error: ")[2]
             raise FeatureNotSupported(
                 f"{where}: data-fx-chain cannot be rendered: {told}",
@@ -82,28 +80,21 @@ class Effects:
                 block = {"first": first, "frames": BLOCK_FRAMES}
                 file.write(base64.b64decode(self._page.evaluate("block => hf.block(block)", block)))
 
-    def _answer(self, route: Route) -> None:
-        path = route.request.url.removeprefix(ORIGIN)
+    def _answer(self, request: Request) -> Answer | None:
+        path = request.url.removeprefix(ORIGIN)
         if path == "/":
-            route.fulfill(body="<!doctype html><title>effects</title>", content_type="text/html")
-        elif path == "/effects.js":
-            route.fulfill(body=self._script.read_bytes(), content_type="text/javascript")
-        elif path.startswith("/samples/") and self._source:
+            return Answer(b"<!doctype html><title>effects</title>", "text/html")
+        if path == "/effects.js":
+            return Answer(self._script.read_bytes(), "text/javascript")
+        if path.startswith("/samples/") and self._source:
             with self._source.open("rb") as file:
                 file.seek(int(path.removeprefix("/samples/")) * FRAME_BYTES)
-                route.fulfill(body=file.read(BLOCK_FRAMES * FRAME_BYTES), content_type="application/octet-stream")
-        else:
-            route.abort()
+                return Answer(file.read(BLOCK_FRAMES * FRAME_BYTES), "application/octet-stream")
+        return None
 
 
 @contextmanager
-def opened(browser: Browser, script: Path) -> Iterator[Effects]:
+def opened(browser: Devtools, script: Path) -> Iterator[Effects]:
     """A page for effects in `browser`; `script` is toolchain's audio_effects. Raises BrowserFailed."""
-    try:
-        context = browser.new_context(service_workers="block")
-        try:
-            yield Effects(context.new_page(), script)
-        finally:
-            context.close()
-    except PlaywrightError as error:
-        raise BrowserFailed(f"Chromium failed at the sound effects: {error.message.splitlines()[0]}") from error
+    with tab.opened(browser) as page:
+        yield Effects(page, script)

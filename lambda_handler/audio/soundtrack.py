@@ -8,8 +8,6 @@ from fractions import Fraction
 from pathlib import Path
 from tempfile import mkdtemp
 
-from playwright.sync_api import Browser
-
 from lambda_handler import toolchain
 from lambda_handler.audio import effects
 from lambda_handler.audio.check import check_length
@@ -17,6 +15,7 @@ from lambda_handler.audio.codec import CODECS
 from lambda_handler.audio.envelope import SAMPLE_RATE
 from lambda_handler.audio.heard import score
 from lambda_handler.audio.mix import mix
+from lambda_handler.devtools import Devtools
 from lambda_handler.media_clips import MediaClip
 from lambda_handler.media_sources import MediaSource
 from lambda_handler.page.session import CompositionPage
@@ -40,7 +39,7 @@ def length(frames: int, fps: Fraction) -> int:
 
 def soundtrack(
     page: CompositionPage,
-    browser: Browser,
+    browser: Devtools,
     clips: Sequence[MediaClip],
     sources: Mapping[str, MediaSource],
     site: Mapping[str, Path],

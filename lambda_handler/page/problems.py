@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from playwright.sync_api import ConsoleMessage, Request
-from playwright.sync_api import Error as PlaywrightError
-
 from lambda_handler.compile.script_scope import FAILURE_LABEL
 from lambda_handler.errors import PageAssetMissing, PageScriptFailed
+from lambda_handler.page.tab import Request, ScriptThrew
 
 ORIGIN = "https://composition.local"
 MAX_CONSOLE_ERRORS = 20
 MAX_CONSOLE_CHARACTERS = 300
 
 # Without these the picture is another one; a failed fetch is the page's own business.
-_PICTURE_REQUESTS = frozenset({"document", "script", "stylesheet", "font", "image"})
+_PICTURE_REQUESTS = frozenset({"Document", "Script", "Stylesheet", "Font", "Image"})
 # The runtime asks for it wherever there are captions, and most projects have none.
 _OPTIONAL = frozenset({"/caption-overrides.json"})
 # Chromium's own words about a request that is told already.
@@ -66,16 +64,16 @@ class Problems:
         """Remembers a request that got no answer."""
         url = request.url.removeprefix(ORIGIN)
         if url not in _OPTIONAL:
-            (self.missing if request.resource_type in _PICTURE_REQUESTS else self.refused).append(url)
+            (self.missing if request.kind in _PICTURE_REQUESTS else self.refused).append(url)
 
-    def hear(self, message: ConsoleMessage) -> None:
+    def hear(self, kind: str, text: str) -> None:
         """Remembers an error that the page put on its console."""
-        if message.type == "error" and not message.text.startswith(_FAILED_REQUEST):
-            self._note(message.text, script=message.text.startswith(FAILURE_LABEL))
+        if kind == "error" and not text.startswith(_FAILED_REQUEST):
+            self._note(text, script=text.startswith(FAILURE_LABEL))
 
-    def catch(self, error: PlaywrightError) -> None:
+    def catch(self, error: ScriptThrew) -> None:
         """Remembers what was thrown, and the file and line where the page's own files have a part in it."""
-        place = re.search(rf"{ORIGIN}/([^\s)]+?:\d+):\d+", error.stack or "")
+        place = re.search(rf"{ORIGIN}/([^\s)]+?:\d+):\d+", error.stack)
         message = error.message.splitlines()[0] if error.message else "an error without a message"
         self._note(f"{message} ({place[1]})" if place else message, script=True)
 

@@ -12,23 +12,23 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urldefrag, urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, Route
-from playwright.sync_api import Error as PlaywrightError
-
+from lambda_handler.devtools import Devtools, Refused
 from lambda_handler.errors import (
     BrowserFailed,
     FeatureNotSupported,
     GpuNotSoftware,
     PageScriptFailed,
 )
-from lambda_handler.page import AUDIO_QUESTION
+from lambda_handler.page import AUDIO_QUESTION, tab
 from lambda_handler.page.content_types import content_type
 from lambda_handler.page.gates import BROKEN_PROMISE, PAGE_TIMEOUT_VARIABLE, not_kept, not_ready
 from lambda_handler.page.problems import ORIGIN, Problems
+from lambda_handler.page.tab import Answer, Request, ScriptThrew, Tab
 from lambda_handler.video.player import Shown, VideoPlayer
 
 DEFAULT_PAGE_TIMEOUT_SECONDS = 45.0
@@ -47,11 +47,10 @@ def _page_timeout() -> float:
 class CompositionPage:
     """One page at one composition. Make it with `opened`."""
 
-    def __init__(self, page: Page, cdp: CDPSession, served: Served, problems: Problems, fps: float) -> None:
+    def __init__(self, page: Tab, served: Served, problems: Problems, fps: float) -> None:
         self._served = served
         self._shown: dict[str, Shown] = {}
         self._page = page
-        self._cdp = cdp
         self._frame_ms = 1000 / fps
         self._ticks = 0.0
         self.problems = problems
@@ -180,7 +179,7 @@ class CompositionPage:
 
     def clear_background(self) -> None:
         """From now on pictures have no background: where the page draws nothing they are transparent."""
-        self._cdp.send("Emulation.setDefaultBackgroundColorOverride", {"color": {"r": 0, "g": 0, "b": 0, "a": 0}})
+        self._page.call("Emulation.setDefaultBackgroundColorOverride", {"color": {"r": 0, "g": 0, "b": 0, "a": 0}})
         self._evaluate("() => __hfDriver.clearBackground()")
 
     def picture(self, jpeg_quality: int | None) -> bytes:
@@ -214,45 +213,43 @@ class CompositionPage:
 
     def _begin_frame(self, **parameters: Any) -> dict[str, Any]:
         try:
-            return self._cdp.send("HeadlessExperimental.beginFrame", parameters)
-        except PlaywrightError as error:
-            raise BrowserFailed(f"Chromium stopped drawing: {error.message.splitlines()[0]}") from error
+            return self._page.call("HeadlessExperimental.beginFrame", parameters)
+        except Refused as error:
+            raise BrowserFailed(f"Chromium stopped drawing: {error}.") from error
 
     def _evaluate(self, expression: str, argument: Any = None) -> Any:
         try:
             return self._page.evaluate(expression, argument)
-        except PlaywrightError as error:
+        except ScriptThrew as error:
             if BROKEN_PROMISE in error.message:
-                raise not_kept(error.message.splitlines()[0].rpartition("Error: ")[2]) from error
-            if not self._page.is_closed() and "closed" not in error.message and "crashed" not in error.message:
-                raise PageScriptFailed(f"The page failed: {error.message.splitlines()[0]}") from error
-            raise BrowserFailed(f"Chromium died: {error.message.splitlines()[0]}") from error
+                raise not_kept(error.message.splitlines()[0].removeprefix("Error: ")) from error
+            raise PageScriptFailed(f"The page failed: {error.message.splitlines()[0]}") from error
 
 
 @contextmanager
 def opened(
-    browser: Browser, site: Mapping[str, Path], init_script: str, *, width: int, height: int, fps: float, scale: int = 1
+    browser: Devtools,
+    site: Mapping[str, Path],
+    init_script: str,
+    *,
+    width: int,
+    height: int,
+    fps: float,
+    scale: int = 1,
 ) -> Iterator[CompositionPage]:
     """The composition whose files are `site` (served path -> file; "index.html" is the page).
 
     `scale` is the one that the browser was launched with.
     """
     problems = Problems()
-    try:
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, device_scale_factor=scale, service_workers="block"
-        )
-        try:
-            served = Served(site)
-            page = _page(context, served, init_script, problems)
-            cdp = context.new_cdp_session(page)
-            cdp.send("HeadlessExperimental.enable")
-            page.goto(f"{ORIGIN}/index.html", wait_until="domcontentloaded")
-            yield CompositionPage(page, cdp, served, problems, fps)
-        finally:
-            context.close()
-    except PlaywrightError as error:
-        raise BrowserFailed(f"Chromium failed: {error.message.splitlines()[0]}") from error
+    served = Served(site)
+    with tab.opened(browser, width=width, height=height, scale=scale) as page:
+        page.answer = partial(_answer, served, problems)
+        page.thrown = problems.catch
+        page.said = problems.hear
+        page.before_scripts(init_script)
+        page.open(f"{ORIGIN}/index.html")
+        yield CompositionPage(page, served, problems, fps)
 
 
 @dataclass
@@ -271,28 +268,14 @@ class Served:
         return self.videos.picture(path) if self.videos else None
 
 
-def _page(context: BrowserContext, served: Served, init_script: str, problems: Problems) -> Page:
-    def answer(route: Route) -> None:
-        request = route.request
-        if request.resource_type == "media":
-            # Nothing plays in the page: what a player would show depends on when it is looked at.
-            route.abort()
-            return
-        parts = urlsplit(request.url)
-        own = f"{parts.scheme}://{parts.netloc}" == ORIGIN
-        body = served.body(unquote(parts.path).lstrip("/") if own else urldefrag(request.url).url)
-        if body is not None:
-            route.fulfill(body=body, content_type=content_type(parts.path))
-            return
-        problems.refuse(request)
-        if own:
-            route.fulfill(status=404, body="")
-        else:
-            route.abort()
-
-    context.route("**/*", answer)
-    context.add_init_script(init_script)
-    page = context.new_page()
-    page.on("pageerror", problems.catch)
-    page.on("console", problems.hear)
-    return page
+def _answer(served: Served, problems: Problems, request: Request) -> Answer | None:
+    if request.kind == "Media":
+        # Nothing plays in the page: what a player would show depends on when it is looked at.
+        return None
+    parts = urlsplit(request.url)
+    own = f"{parts.scheme}://{parts.netloc}" == ORIGIN
+    body = served.body(unquote(parts.path).lstrip("/") if own else urldefrag(request.url).url)
+    if body is not None:
+        return Answer(body, content_type(parts.path))
+    problems.refuse(request)
+    return Answer(b"", "text/plain", 404) if own else None

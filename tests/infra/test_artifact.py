@@ -19,7 +19,6 @@ from infra.artifact import (
     TooLarge,
     browser_files,
     check_size,
-    loadable,
     page_files,
     table,
     write_pack,
@@ -27,7 +26,7 @@ from infra.artifact import (
 from infra.wheels import closure
 from lambda_handler.compile.font_faces import faces, font_package, font_packages
 from lambda_handler.compile.libraries import Bundle
-from lambda_handler.toolchain import CHECKOUT, chromium, node_modules, pinned_node, sha256_of
+from lambda_handler.toolchain import CHECKOUT, chromium, node_modules, sha256_of
 
 LOCK = (CHECKOUT / "requirements.lock").read_text()
 RULES = tomllib.loads(CONTENTS.read_text())
@@ -51,7 +50,7 @@ def test_the_worker_gets_its_own_packages_and_no_orchestration(python: str) -> N
     chosen = {
         pin.name: pin for pin in closure((CHECKOUT / "requirements.lock").read_text(), RULES["python"]["roots"], python)
     }
-    assert {"pydantic", "pydantic-core", "greenlet", "backports-zstd"} <= chosen.keys()
+    assert {"pydantic", "pydantic-core", "backports-zstd"} <= chosen.keys()
     assert not {"prefect", "boto3", "moto", "pytest", "mypy"} & chosen.keys()
     assert all(pin.hashes for pin in chosen.values())
 
@@ -134,23 +133,10 @@ def test_a_pack_is_the_same_each_time(tmp_path: Path) -> None:
     assert sha256_of(tmp_path / "one.tar.zst") == sha256_of(tmp_path / "other.tar.zst")
 
 
-def test_an_executable_runs_without_what_is_never_loaded(tmp_path: Path) -> None:
-    """Node answers as before, and is smaller."""
-    original = pinned_node()
-    slim = tmp_path / "node"
-    slim.write_bytes(loadable(original.resolve().read_bytes()))
-    slim.chmod(0o755)
-    script = "console.log(process.version, [3, 1, 2].sort().join(), new Intl.NumberFormat('de').format(1234.5))"
-    told = [subprocess.run([node, "-e", script], capture_output=True, check=True).stdout for node in (original, slim)]
-    assert told[0] == told[1]
-    assert slim.stat().st_size < original.stat().st_size
-
-
-@pytest.mark.parametrize("tool", ["node", "chromium"])
-def test_what_is_packed_needs_no_library_that_lambda_lacks(tool: str) -> None:
+def test_what_is_packed_needs_no_library_that_lambda_lacks() -> None:
     """Amazon Linux has glibc's, libgcc and libstdc++; whatever else is loaded comes with the tool."""
-    executable = pinned_node() if tool == "node" else chromium().executable
-    own = {path.name for path in (chromium().executable.parent / "lib").iterdir()} if tool == "chromium" else set()
+    executable = chromium().executable
+    own = {path.name for path in (executable.parent / "lib").iterdir()}
     # The dynamic linker lists what it would load, and loads nothing.
     traced = {**dict(chromium().environment), "LD_TRACE_LOADED_OBJECTS": "1"}
     listed = subprocess.run([executable], env=traced, capture_output=True, text=True, check=True).stdout

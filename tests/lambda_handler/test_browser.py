@@ -40,10 +40,10 @@ def test_a_browser_that_dies_is_not_the_projects_fault(tmp_path: Path, victim: s
     """Trying again may help, whichever of its processes it was."""
     site = stage({"index.html": b"<p>x</p>"}, tmp_path)
     with launched(toolchain.chromium(), SIZE["width"], SIZE["height"]) as browser:
-        told = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+        told = browser.call("SystemInfo.getProcessInfo")["processInfo"]
         before = {process["id"] for process in told if process["type"] == victim}
         with pytest.raises(BrowserFailed), opened(browser, site, "", **SIZE, fps=30.0) as ready:
-            told = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+            told = browser.call("SystemInfo.getProcessInfo")["processInfo"]
             mine = {process["id"] for process in told if process["type"] == victim}
             for pid in mine if victim == "browser" else mine - before:
                 os.kill(pid, signal.SIGKILL)

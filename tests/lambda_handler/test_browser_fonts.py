@@ -8,11 +8,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
 
 from lambda_handler import browser_fonts, toolchain
 from lambda_handler.browser import launched
 from lambda_handler.errors import ChromeUnavailable
+from lambda_handler.page import tab
+from lambda_handler.page.tab import Tab
 
 # Draws text on a canvas, black on white, and tells what came out.
 SKETCH = """
@@ -62,15 +63,14 @@ SCRIPTS = {
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    with launched(toolchain.chromium(), 320, 180) as browser:
-        opened = browser.new_page()
-        opened.set_content(f"<body></body><script>{SKETCH}</script>")
+def page() -> Iterator[Tab]:
+    with launched(toolchain.chromium(), 320, 180) as browser, tab.opened(browser) as opened:
+        opened.run(SKETCH)
         yield opened
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_no_script_is_blank_or_boxes(page: Page, script: str) -> None:
+def test_no_script_is_blank_or_boxes(page: Tab, script: str) -> None:
     """Each character of a sample is drawn, and with another picture than a character that nobody has."""
     told = page.evaluate(
         """([text, none]) => {
@@ -84,27 +84,27 @@ def test_no_script_is_blank_or_boxes(page: Page, script: str) -> None:
 
 
 @pytest.mark.parametrize("emoji", ["😀", "🎉", "👩‍🚀", "❤️", "🇩🇪", "1️⃣", "⚡"])
-def test_emoji_are_drawn_in_colour(page: Page, emoji: str) -> None:
+def test_emoji_are_drawn_in_colour(page: Tab, emoji: str) -> None:
     """One picture each, also those of several characters."""
     drawn = page.evaluate("text => sketch(text, '32px Arial')", emoji)
     assert drawn["colours"] >= 5
     assert drawn["width"] < 50
 
 
-def test_a_sign_is_text_unless_it_is_asked_for_in_colour(page: Page) -> None:
+def test_a_sign_is_text_unless_it_is_asked_for_in_colour(page: Tab) -> None:
     """As Unicode says of those that are older than emoji."""
     assert page.evaluate("sketch('☎✔', '32px sans-serif')")["colours"] == 0
     assert page.evaluate("sketch('☎\\ufe0f', '32px sans-serif')")["colours"] > 5
 
 
 @pytest.mark.parametrize(("text", "family"), [("漢字", "Noto Sans CJK JP"), ("العربية", "Noto Sans Arabic")])
-def test_their_weights_are_true_ones(page: Page, text: str, family: str) -> None:
+def test_their_weights_are_true_ones(page: Tab, text: str, family: str) -> None:
     """Where a stack names them: regular, medium and bold each have more ink than the one before."""
     drawn = [page.evaluate("([t, f]) => sketch(t, f).ink", [text, f"{w} 32px {family}"]) for w in (400, 500, 700)]
     assert all(less * 1.1 < more for less, more in pairwise(drawn))
 
 
-def test_arabic_letters_are_joined(page: Page) -> None:
+def test_arabic_letters_are_joined(page: Tab) -> None:
     """A word is narrower than its letters alone."""
     alone, word = page.evaluate(
         "['م ر ح ب ا'.split(' ').reduce((sum, one) => sum + sketch(one, '32px Inter').width, 0),"
@@ -113,7 +113,7 @@ def test_arabic_letters_are_joined(page: Page) -> None:
     assert word < alone * 0.8
 
 
-def test_han_has_the_form_of_its_language(page: Page) -> None:
+def test_han_has_the_form_of_its_language(page: Tab) -> None:
     """The same character is written differently in Japan and China."""
     pictures = {
         page.evaluate("lang => sketch('骨', '32px sans-serif', lang).picture", lang) for lang in ("ja", "zh-CN")
@@ -134,13 +134,13 @@ def test_han_has_the_form_of_its_language(page: Page) -> None:
         ("Noto Sans SC", "Noto Sans CJK SC"),
     ],
 )
-def test_a_name_means_what_it_means_in_a_style_sheet(page: Page, named: str, drawn: str) -> None:
+def test_a_name_means_what_it_means_in_a_style_sheet(page: Tab, named: str, drawn: str) -> None:
     """Where no style sheet reaches: here, a canvas."""
     pictures = {page.evaluate("font => sketch('Hamburg 12', font).picture", f"32px {name}") for name in (named, drawn)}
     assert len(pictures) == 1
 
 
-def test_an_svg_image_has_the_same_fonts(page: Page) -> None:
+def test_an_svg_image_has_the_same_fonts(page: Tab) -> None:
     """Nothing of the page reaches into it."""
     colours = page.evaluate(
         """async () => {

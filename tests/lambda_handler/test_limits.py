@@ -41,7 +41,7 @@ def _left(folder: Path, name: str, age: float) -> Path:
 
 def test_what_a_killed_process_left_is_removed(disk: Path) -> None:
     """Its scratch, its browser's profile and a half-done unpacking; not this process's, not the tools, not others'."""
-    gone = [_left(disk, name, HOUR) for name in ("hf-chunk-abc", "hf-plan-abc", "playwright_chromiumdev_profile-x")]
+    gone = [_left(disk, name, HOUR) for name in ("hf-chunk-abc", "hf-plan-abc", "hf-browser-abc")]
     gone.append(_left(disk, "hyperframes-tools/unpacking-abc", HOUR))
     kept = [_left(disk, "hf-chunk-mine", 0), _left(disk, "hyperframes-tools/chromium-1", HOUR)]
     kept.append(_left(disk, "somebody-elses", HOUR))

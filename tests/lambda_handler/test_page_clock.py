@@ -3,46 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route
-from playwright.sync_api import Error as PlaywrightError
 
 from lambda_handler import toolchain
 from lambda_handler.browser import launched
-from lambda_handler.page import CLOCK_SCRIPT
+from lambda_handler.devtools import Devtools
+from lambda_handler.page import CLOCK_SCRIPT, tab
+from lambda_handler.page.tab import Answer, ScriptThrew, Tab
 
-Opened = Callable[[str], Page]
+Opened = Callable[[str], Tab]
 HELPERS = "const log = []; const at = name => log.push([name, performance.now()]);"
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator[Devtools]:
     with launched(toolchain.chromium(), 64, 64) as browser:
         yield browser
 
 
 @pytest.fixture
-def opened(browser: Browser) -> Iterator[Opened]:
+def opened(browser: Devtools) -> Iterator[Opened]:
     """Opens a page that runs a script under the virtual clock."""
-    context = browser.new_context()
-    context.add_init_script(CLOCK_SCRIPT)
+    with ExitStack() as tabs:
 
-    def opened(script: str) -> Page:
-        def answer(route: Route) -> None:
-            route.fulfill(body=f"<body><script>{HELPERS}{script}</script></body>", content_type="text/html")
+        def opened(script: str) -> Tab:
+            page = tabs.enter_context(tab.opened(browser))
+            page.before_scripts(CLOCK_SCRIPT)
+            html = f"<body><script>{HELPERS}{script}</script></body>".encode()
+            page.answer = lambda _: Answer(html, "text/html")
+            page.open("https://page.test/", until="load")
+            return page
 
-        context.route("**/*", answer)
-        page = context.new_page()
-        page.goto("https://page.test/", wait_until="load")
-        return page
-
-    yield opened
-    context.close()
+        yield opened
 
 
-def _seek(page: Page, milliseconds: float) -> Any:
+def _seek(page: Tab, milliseconds: float) -> Any:
     return page.evaluate("async ms => { await __hfClock.seekTo(ms); return log.splice(0) }", milliseconds)
 
 
@@ -117,18 +115,16 @@ def test_a_chain_of_zero_timers_lets_time_go_on(opened: Opened) -> None:
     assert _seek(page, 10) == [["z", 0], ["z", 4], ["z", 8]]
 
 
-def test_a_timer_loop_that_does_not_end_is_an_error(browser: Browser) -> None:
+def test_a_timer_loop_that_does_not_end_is_an_error(browser: Devtools) -> None:
     """Here with a limit of 500 timers for one seek, to be quick about it."""
     limited = CLOCK_SCRIPT.replace("MAX_TIMERS_PER_SEEK = 200000", "MAX_TIMERS_PER_SEEK = 500")
     assert limited != CLOCK_SCRIPT
-    context = browser.new_context()
-    context.add_init_script(limited)
-    page = context.new_page()
-    page.goto("data:text/html,<script>const again = () => setTimeout(again, 0); again()</script>")
-    page.evaluate("__hfClock.seekTo(1900)")
-    with pytest.raises(PlaywrightError, match=r"500 timers fell due .* a timer loop that does not end"):
-        page.evaluate("__hfClock.seekTo(5000)")
-    context.close()
+    with tab.opened(browser) as page:
+        page.before_scripts(limited)
+        page.open("data:text/html,<script>const again = () => setTimeout(again, 0); again()</script>")
+        page.evaluate("__hfClock.seekTo(1900)")
+        with pytest.raises(ScriptThrew, match=r"500 timers fell due .* a timer loop that does not end"):
+            page.evaluate("__hfClock.seekTo(5000)")
 
 
 def test_promises_settle_between_two_timers(opened: Opened) -> None:
@@ -145,10 +141,10 @@ def test_a_timer_that_throws_is_reported_and_the_next_one_runs(opened: Opened) -
     """As in a browser."""
     page = opened("setTimeout(() => { throw Error('broken') }, 1); setTimeout(() => at('next'), 2);")
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(error.message))
+    page.thrown = lambda error: errors.append(error.message)
     assert _seek(page, 5) == [["next", 2]]
     page.evaluate("0")
-    assert errors == ["broken"]
+    assert errors == ["Error: broken"]
 
 
 def test_a_way_that_is_gone_in_pieces_passes_the_same_moments(opened: Opened) -> None:

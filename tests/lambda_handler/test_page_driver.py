@@ -8,7 +8,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
 from rendering import BOX, GSAP, page
 from showing import no_network
 
@@ -16,6 +15,7 @@ from lambda_handler import toolchain
 from lambda_handler.browser import launched
 from lambda_handler.capture import frames
 from lambda_handler.compile.page import compile_page, init_script
+from lambda_handler.devtools import Devtools
 from lambda_handler.errors import ChunkDeadline, PageNotReady, PageScriptFailed
 from lambda_handler.grid import FrameRange
 from lambda_handler.page.gates import GATES, PAGE_TIMEOUT_VARIABLE
@@ -27,13 +27,13 @@ SIZE = {"width": 320, "height": 180}
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator[Devtools]:
     with launched(toolchain.chromium(), SIZE["width"], SIZE["height"]) as browser:
         yield browser
 
 
 @pytest.fixture
-def composition(browser: Browser, tmp_path: Path) -> Opened:
+def composition(browser: Devtools, tmp_path: Path) -> Opened:
     """Opens a compiled composition that has the body, not yet made ready."""
 
     @contextmanager

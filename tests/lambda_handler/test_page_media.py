@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
 from rendering import GSAP, page
 from showing import no_network
 from synthetic_media import VP8, counting, made
@@ -19,6 +18,7 @@ from lambda_handler import toolchain
 from lambda_handler.browser import launched
 from lambda_handler.compile.fetch import Fetch, Fetched
 from lambda_handler.compile.page import compile_page, init_script
+from lambda_handler.devtools import Devtools
 from lambda_handler.errors import FeatureNotSupported
 from lambda_handler.media_clips import MediaClip, clips
 from lambda_handler.media_sources import page_facts, probe_all
@@ -30,7 +30,7 @@ SIZE = {"width": 320, "height": 180}
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator[Devtools]:
     with launched(toolchain.chromium(), SIZE["width"], SIZE["height"]) as browser:
         yield browser
 
@@ -46,7 +46,7 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def composition(browser: Browser, tmp_path: Path, media: Path) -> Opened:
+def composition(browser: Devtools, tmp_path: Path, media: Path) -> Opened:
     """Opens a composition beside the media, and other files by name; made ready."""
 
     @contextmanager

@@ -13,7 +13,7 @@ from rendering import BOX, page
 
 from lambda_handler.toolchain import CHECKOUT
 
-# A browser that is kept holds its thread's event loop, which other tests of this process need.
+# In a process of its own: from then on browsers are kept in it.
 SCRIPT = """
 import hashlib, json, os, signal, sys, time
 from fractions import Fraction
@@ -30,7 +30,7 @@ keep_warm()
 place = Path(sys.argv[1])
 
 def pid(running):
-    told = running.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    told = running.call("SystemInfo.getProcessInfo")["processInfo"]
     return next(each["id"] for each in told if each["type"] == "browser")
 
 def frames(project, width=320, height=180):

@@ -10,7 +10,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
 from rendering import page
 from showing import no_network
 
@@ -19,6 +18,7 @@ from lambda_handler.browser import launched
 from lambda_handler.browser_fonts import unpacked
 from lambda_handler.compile.font_families import ALIASES
 from lambda_handler.compile.page import compile_page, init_script
+from lambda_handler.devtools import Devtools
 from lambda_handler.page.session import CompositionPage, opened
 from lambda_handler.site import stage
 
@@ -40,13 +40,13 @@ Opened = Callable[..., AbstractContextManager[CompositionPage]]
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator[Devtools]:
     with launched(toolchain.chromium(), SIZE["width"], SIZE["height"]) as started:
         yield started
 
 
 @pytest.fixture
-def composition(browser: Browser, tmp_path: Path) -> Opened:
+def composition(browser: Devtools, tmp_path: Path) -> Opened:
     """Opens a compiled composition, made ready, of a project with these files."""
 
     @contextmanager

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
 
 from lambda_handler.browser import launched
 from lambda_handler.compile.dom import parse, serialise
 from lambda_handler.compile.script_scope import FAILURE_LABEL
 from lambda_handler.compile.subcompositions import flatten
 from lambda_handler.compile.variable_page import apply_variables
+from lambda_handler.devtools import Devtools
+from lambda_handler.page import tab
+from lambda_handler.page.tab import Answer
 from lambda_handler.toolchain import chromium, node_modules
 
 PAGE = """<!doctype html><html><head><script>{gsap}</script></head><body>
@@ -27,7 +29,7 @@ CARD = """<template><div id="card-root" data-composition-id="card">
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator[Devtools]:
     with launched(chromium(), 640, 360) as started:
         yield started
 
@@ -36,7 +38,7 @@ def browser() -> Iterator[Browser]:
 class Opened:
     """A flattened page after its scripts have run."""
 
-    browser: Browser
+    browser: Devtools
     errors: list[str] = field(default_factory=list)
 
     def run(self, script: str, asked: str, hosts: str = HOST, head: str = "", card: str = CARD) -> Any:
@@ -45,18 +47,16 @@ class Opened:
         files = {"card.html": card.replace("{script}", script)}
         flat = flatten(parse(PAGE.format(gsap=gsap, hosts=hosts) + head), files.get)
         apply_variables(flat.document, flat.scopes, {})
-        page = self.browser.new_page()
-        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        try:
-            page.set_content(serialise(flat.document))
+        with tab.opened(self.browser) as page:
+            page.said = lambda kind, text: self.errors.append(text) if kind == "error" else None
+            page.thrown = lambda error: self.errors.append(error.message)
+            page.answer = lambda _: Answer(serialise(flat.document).encode(), "text/html; charset=utf-8")
+            page.open("https://page.test/")
             return page.evaluate(asked)
-        finally:
-            page.close()
 
 
 @pytest.fixture
-def opened(browser: Browser) -> Opened:
+def opened(browser: Devtools) -> Opened:
     return Opened(browser)
 
 
@@ -200,11 +200,11 @@ def test_data_scripts_stay_where_scripts_look_for_them(opened: Opened) -> None:
     assert opened.run(script, "a", card=card) == 1
 
 
-def test_a_missing_gsap_is_missing_for_the_script_too(browser: Browser) -> None:
+def test_a_missing_gsap_is_missing_for_the_script_too(browser: Devtools) -> None:
     """A script that checks for it takes its other way."""
     files = {"card.html": CARD.replace("{script}", "window.kind = typeof gsap")}
     flat = flatten(parse(f'<div data-composition-id="main">{HOST}</div>'), files.get)
-    page = browser.new_page()
-    page.set_content(serialise(flat.document))
-    assert page.evaluate("kind") == "undefined"
-    page.close()
+    with tab.opened(browser) as page:
+        page.answer = lambda _: Answer(serialise(flat.document).encode(), "text/html; charset=utf-8")
+        page.open("https://page.test/")
+        assert page.evaluate("kind") == "undefined"
