@@ -21,10 +21,13 @@ def available() -> bool:
     return subprocess.run(["bwrap", "--ro-bind", "/", "/", "--unshare-user", "true"], check=False).returncode == 0
 
 
-def wrapped(command: list[str], *, task: Path, runtime: Path, interpreter: Path, tmp: Path) -> list[str]:
+def wrapped(
+    command: list[str], *, task: Path, runtime: Path, interpreter: Path, tmp: Path, tmp_mb: int | None = None
+) -> list[str]:
     """`command` as Lambda would have it: read-only root, /var/task, a /tmp of its own, uid 993, no /dev/shm.
 
-    `interpreter` is the folder that Python is installed in.
+    `interpreter` is the folder that Python is installed in. /tmp is the folder `tmp`; with `tmp_mb` it holds no more
+    than so many MiB, and lies in memory.
     """
     mounts: list[str] = []
     for entry in sorted(Path("/").iterdir()):
@@ -33,7 +36,8 @@ def wrapped(command: list[str], *, task: Path, runtime: Path, interpreter: Path,
         elif entry.name not in _HIDDEN and entry.is_dir():
             mounts += ["--ro-bind", str(entry), str(entry)]
     mounts += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm", "--remount-ro", "/dev/shm"]  # noqa: S108
-    mounts += ["--bind", str(tmp), "/tmp"]  # noqa: S108 - the environment's own
+    # The environment's own.
+    mounts += ["--size", str(tmp_mb * 1024**2), "--tmpfs", "/tmp"] if tmp_mb else ["--bind", str(tmp), "/tmp"]  # noqa: S108
     if interpreter.parts[1] in _HIDDEN:
         mounts += ["--ro-bind", str(interpreter), str(interpreter)]
     mounts += ["--ro-bind", str(task), str(TASK), "--ro-bind", str(runtime), str(RUNTIME), "--remount-ro", "/"]

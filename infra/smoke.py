@@ -147,6 +147,7 @@ def main() -> None:
     parser.add_argument("--stack-name", default="hyperframes-smoke")
     parser.add_argument("--function", type=Path, default=LOCAL / "function.zip", help="the artifact, for --local")
     parser.add_argument("--python", type=Path, default=Path(sys.executable), help="runs it, for --local")
+    parser.add_argument("--tmp-mb", type=int, help="size of each worker's /tmp, in memory, for --local with bubblewrap")
     parser.add_argument("--work", type=Path, default=BUILD / "smoke", help="for results, histories and videos")
     asked = parser.parse_args()
     try:
@@ -156,7 +157,13 @@ def main() -> None:
     work = (asked.work / time.strftime("%Y%m%d-%H%M%S")).resolve()
     work.mkdir(parents=True)
     place: AbstractContextManager[Stack] = (
-        local_stack(asked.function, work, python=asked.python, concurrency=asked.reserved_concurrency or 2)
+        local_stack(
+            asked.function,
+            work,
+            python=asked.python,
+            concurrency=asked.reserved_concurrency or 2,
+            tmp_mb=asked.tmp_mb,
+        )
         if asked.local
         else deployed_stack(asked.stack_name, reserved=asked.reserved_concurrency, keep=asked.keep_stack)
     )

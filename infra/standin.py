@@ -38,7 +38,10 @@ _NEXT = "/2018-06-01/runtime/invocation/next"
 
 @dataclass(frozen=True)
 class Function:
-    """What is run, and within which limits. `task` holds the code, `runtime` awslambdaric; `python` runs both."""
+    """What is run, and within which limits. `task` holds the code, `runtime` awslambdaric; `python` runs both.
+
+    `tmp_mb` is the size of /tmp, which then lies in memory; it takes bubblewrap. None: whatever the disk has.
+    """
 
     task: Path
     runtime: Path
@@ -47,6 +50,7 @@ class Function:
     python: Path = Path(sys.executable)
     memory_mb: int = 4096
     timeout_seconds: float = 900.0
+    tmp_mb: int | None = None
     concurrency: int = 4
     environment: Mapping[str, str] = field(default_factory=dict)
     isolated: bool | None = None
@@ -170,7 +174,12 @@ class Environment:
             return command
         prefix = function.python.resolve().parent.parent
         return isolation.wrapped(
-            command, task=function.task, runtime=function.runtime, interpreter=prefix, tmp=self.tmp
+            command,
+            task=function.task,
+            runtime=function.runtime,
+            interpreter=prefix,
+            tmp=self.tmp,
+            tmp_mb=function.tmp_mb,
         )
 
     def _environment(self) -> dict[str, str]:

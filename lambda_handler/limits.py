@@ -78,7 +78,8 @@ class Watch:
         thread = _role_thread()
         done = thread.do(role)
         while not (error := self._exceeded()):
-            wait([done], timeout=LOOK_SECONDS)
+            left = self._ends - self._margin - time.monotonic()
+            wait([done], timeout=max(0.0, min(LOOK_SECONDS, left)))
             if done.done():
                 return done.result()
         self._stopped = error

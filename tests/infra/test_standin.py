@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 import threading
@@ -48,10 +49,10 @@ def handler(event, context):
         case "write":
             try:
                 with open(event["path"], "w") as file:
-                    file.write("x")
+                    file.write("x" * event.get("bytes", 1))
                 return {"written": True, "uid": os.getuid()}
             except OSError as error:
-                return {"written": False, "uid": os.getuid(), "error": type(error).__name__}
+                return {"written": False, "uid": os.getuid(), "number": error.errno}
 """
 
 Start = Callable[..., Standin]
@@ -121,6 +122,15 @@ def test_an_isolated_function_can_write_to_its_own_tmp_alone(start: Start, tmp_p
         told, _ = _invoke(standin, do="write", path=path)
         assert (told["written"], told["uid"]) == (written, isolation.UID), told
     assert not Path("/tmp/x").exists()  # noqa: S108
+
+
+@pytest.mark.skipif(not isolation.available(), reason="needs bubblewrap")
+def test_an_isolated_functions_tmp_may_have_a_size(start: Start) -> None:
+    """As a disk that is full; nothing of it lies on this machine's."""
+    standin = start(isolated=True, tmp_mb=2)
+    assert _invoke(standin, do="write", path="/tmp/x", bytes=1 << 20)[0]["written"]  # noqa: S108
+    told, _ = _invoke(standin, do="write", path="/tmp/y", bytes=4 << 20)  # noqa: S108
+    assert (told["written"], told["number"]) == (False, errno.ENOSPC)
 
 
 def test_what_a_function_raises_keeps_its_name(start: Start) -> None:
