@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 from prefect import get_run_logger
@@ -10,14 +11,13 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import TerminationSignal
 
 from flows.following import Following
-from lambda_handler import storage
 from lambda_handler.errors import InvalidConfig, StackInvalid
 from lambda_handler.events import PlanEvent, to_wire
 from lambda_handler.manifest import Manifest, load
 from lambda_handler.render_folder import RenderFolder
 from tasks.spending import so_far
 from tasks.stack import Stack
-from tasks.state_machine import StateMachine, StateMachineExecution
+from tasks.state_machine import StateMachine, StateMachineExecution, execution_arn
 
 
 def by_step_functions(event: PlanEvent, stack: Stack) -> None:
@@ -37,28 +37,30 @@ def by_step_functions(event: PlanEvent, stack: Stack) -> None:
         )
     folder = RenderFolder(event.plan_output_s3_prefix)
     machine = StateMachine(arn=stack.state_machine, credentials=stack.credentials, poll_seconds=stack.poll_seconds)
-    execution = _started(machine, event)
-    get_run_logger().info("Execution %s; render folder %s", execution.arn, folder.prefix)
-    create_link_artifact(
-        execution.console_url, key="execution", link_text="The execution in the AWS console", description=execution.arn
-    )
+    *earlier, name = _names()
+    running = next(filter(None, map(machine.running, earlier)), None)
+    # By its name it can be stopped even before the answer is here that it has begun.
+    execution = running or machine.attached(execution_arn(machine.arn, name))
     try:
+        if running is None:
+            machine.trigger(_input(event), name)
+        _tell(execution, folder)
         execution.wait_for_completion(_Mirror(folder, execution, stack).look)
     except (TerminationSignal, KeyboardInterrupt):
-        storage.write(folder.cancel, b"")
         execution.stop("The flow run was stopped.")
         raise
     execution.fetch_result()
 
 
-def _started(machine: StateMachine, event: PlanEvent) -> StateMachineExecution:
-    """The execution of this flow run: found, when an earlier attempt started it and it still runs."""
-    names = list(_names())
-    for name in names[:-1]:
-        if running := machine.running(name):
-            return running
-    return machine.trigger(
-        {name: value for name, value in to_wire(event).items() if name not in ("Action", "PlanProtocol")}, names[-1]
+def _input(event: PlanEvent) -> dict[str, Any]:
+    """What the state machine starts with: its input is the plan's event."""
+    return {name: value for name, value in to_wire(event).items() if name not in ("Action", "PlanProtocol")}
+
+
+def _tell(execution: StateMachineExecution, folder: RenderFolder) -> None:
+    get_run_logger().info("Execution %s; render folder %s", execution.arn, folder.prefix)
+    create_link_artifact(
+        execution.console_url, key="execution", link_text="The execution in the AWS console", description=execution.arn
     )
 
 

@@ -7,6 +7,7 @@ import time
 from typing import Literal, cast
 
 from prefect import flow
+from prefect.exceptions import TerminationSignal
 from prefect.states import Cancelled
 from pydantic import BaseModel
 
@@ -124,10 +125,15 @@ def _rendered(request: RenderRequest, stack: Stack, engine: Engine) -> RenderOut
         )
         before = set(storage.listing(folder.chunks))
         captured = None
-        if engine == "prefect":
-            captured = sum(chunk.frames_captured for chunk in by_prefect(event, output_uri(request, stack), stack))
-        else:
-            by_step_functions(event, stack)
+        try:
+            if engine == "prefect":
+                captured = sum(chunk.frames_captured for chunk in by_prefect(event, output_uri(request, stack), stack))
+            else:
+                by_step_functions(event, stack)
+        except (TerminationSignal, KeyboardInterrupt):
+            # However little has been done: whoever looks at the folder sees that nobody goes on with it.
+            storage.write(folder.cancel, b"")
+            raise
         return _outcome(request, stack, folder, engine, before, captured, started)
 
 

@@ -143,8 +143,12 @@ class StateMachineExecution(JobRun[dict[str, Any]]):
         raise self._failure(told)
 
     def stop(self, cause: str) -> None:
-        """Stops it, if it still runs."""
-        self._api.stop_execution(executionArn=self.arn, error=RenderCancelled.code, cause=cause)
+        """Stops it, if it has begun and still runs."""
+        try:
+            self._api.stop_execution(executionArn=self.arn, error=RenderCancelled.code, cause=cause)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "ExecutionDoesNotExist":
+                raise
 
     def _failure(self, told: Mapping[str, Any]) -> RenderError:
         error, cause = told.get("error") or "", told.get("cause") or ""

@@ -130,38 +130,43 @@ class Worker:
         folder = RenderFolder.of_manifest(asked.plan_v2_manifest_s3_uri)
         manifest = load_checked(folder.manifest, asked.plan_hash, asked.format)
         parts = [storage.read(uri) for uri in folder.chunk_uris(manifest)]
-        video = b"".join(parts)
-        storage.write(asked.output_s3_uri, video)
-        report = {
-            "planHash": manifest.plan_hash,
-            "outputUri": asked.output_s3_uri,
-            "sha256": hashlib.sha256(video).hexdigest(),
-            "sizeBytes": len(video),
-            "frames": manifest.total_frames,
-            "fps": manifest.fps,
-            "format": manifest.format,
-            "width": manifest.width,
-            "height": manifest.height,
-            "durationSeconds": float(manifest.total_frames / manifest.rate),
-            "hasAudio": False,
-            "chunks": [
-                {"index": index, "startFrame": start, "endFrame": end, "sizeBytes": len(part)}
-                for index, ((start, end), part) in enumerate(zip(manifest.chunks, parts, strict=True))
-            ],
-            "seamsChecked": len(parts) - 1,
-            "producerVersion": manifest.tools.producer,
-            "finishedAt": "2026-11-25T00:00:00+00:00",
-            "executionArn": asked.execution_arn,
-            "warnings": [],
-            "cost": None,
-        }
-        storage.write(folder.report, json.dumps(report).encode())
-        return AssembleResult(
-            output_s3_uri=asked.output_s3_uri,
-            frames_encoded=manifest.total_frames,
-            file_size=len(video),
-            duration_ms=1,
-        )
+        return finished(asked, folder, manifest, parts)
+
+
+def finished(asked: AssembleEvent, folder: RenderFolder, manifest: Manifest, parts: list[bytes]) -> AssembleResult:
+    """Puts the parts, one after another, where the video goes, and writes the report."""
+    video = b"".join(parts)
+    storage.write(asked.output_s3_uri, video)
+    report = {
+        "planHash": manifest.plan_hash,
+        "outputUri": asked.output_s3_uri,
+        "sha256": hashlib.sha256(video).hexdigest(),
+        "sizeBytes": len(video),
+        "frames": manifest.total_frames,
+        "fps": manifest.fps,
+        "format": manifest.format,
+        "width": manifest.width,
+        "height": manifest.height,
+        "durationSeconds": float(manifest.total_frames / manifest.rate),
+        "hasAudio": False,
+        "chunks": [
+            {"index": index, "startFrame": start, "endFrame": end, "sizeBytes": len(part)}
+            for index, ((start, end), part) in enumerate(zip(manifest.chunks, parts, strict=True))
+        ],
+        "seamsChecked": len(parts) - 1,
+        "producerVersion": manifest.tools.producer,
+        "finishedAt": "2026-11-25T00:00:00+00:00",
+        "executionArn": asked.execution_arn,
+        "warnings": [],
+        "cost": None,
+    }
+    storage.write(folder.report, json.dumps(report).encode())
+    return AssembleResult(
+        output_s3_uri=asked.output_s3_uri,
+        frames_encoded=manifest.total_frames,
+        file_size=len(video),
+        duration_ms=1,
+    )
 
 
 def _manifest(request: str, chunks: int) -> Manifest:

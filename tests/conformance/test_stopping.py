@@ -1,0 +1,94 @@
+"""Stopping a flow: what Prefect does when a run is cancelled, and how soon everything has ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import boto3
+import pytest
+from engines import ENGINES, place
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterName
+from simulated import Asked
+from simulated_worker import FRAMES, Worker
+
+from flows.prefect_server import PrefectApi
+from flows.render import Engine
+from lambda_handler import storage
+
+SOON_SECONDS = 10.0
+# A flow in a process of its own, as Prefect's workers run it. Its stack comes without credentials; the environment has
+# some.
+CHILD = """
+import json, sys
+from flows.render import render
+from flows.request import RenderRequest
+from tasks.stack import AwsStack
+render(RenderRequest(**json.loads(sys.argv[1])), AwsStack(**json.loads(sys.argv[2])), sys.argv[3])
+"""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_terminated_flow_leaves_nothing_running(api: PrefectApi, bucket: str, engine: Engine, tmp_path: Path) -> None:
+    """SIGTERM, as Prefect cancels: the process ends within seconds, though no invocation has; the folder says
+    cancelled, its task runs or its execution too, and the render can be resumed."""
+    hold = threading.Event()
+    # moto's interpreter does not survive being stopped within a map, so the execution is stopped before it.
+    held = "renderChunk" if engine == "prefect" else "plan"
+
+    def before(event: Asked, _attempt: int) -> None:
+        if event.action == held:
+            hold.wait(60)
+
+    worker = Worker(chunks=6, before=before)
+    with place(bucket, worker, concurrency=3) as made:
+        request = made.request(name := f"stopped-{engine}")
+        command = [sys.executable, "-c", CHILD, request.model_dump_json(), made.stack.model_dump_json(), engine]
+        log = (tmp_path / "log").open("w")
+        flow = subprocess.Popen(command, env={**os.environ, "PREFECT_API_URL": api.api_url}, stdout=log, stderr=log)
+        while worker.attempts(held, 0 if engine == "prefect" else None) == 0:
+            assert flow.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        flow.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        flow.wait(30)
+        took = time.monotonic() - began
+        assert storage.exists(made.folder(name).cancel)
+        if engine == "prefect":
+            assert _chunk_states(f"render {name}.mp4") == {"CANCELLED"}
+        hold.set()
+        if engine == "step-functions":
+            assert _execution_status(made.stack.state_machine or "") == "ABORTED"
+        outcome = made.resume("prefect", name)
+        assert (outcome.frames, outcome.chunks) == (6 * FRAMES, 6)
+    assert took < SOON_SECONDS
+    print(json.dumps({"engine": engine, "seconds": round(took, 1)}))
+
+
+def _execution_status(machine: str) -> str:
+    """How the machine's only execution has ended; moto's interpreter ends it when its task has returned."""
+    while True:
+        (execution,) = boto3.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+        if execution["status"] != "RUNNING":
+            return str(execution["status"])
+        time.sleep(0.1)
+
+
+def _chunk_states(flow_run: str) -> set[str]:
+    """How the flow run's chunk task runs have ended, once the server has heard of it."""
+    limit = time.monotonic() + 20
+    with get_client(sync_client=True) as client:
+        (run,) = client.read_flow_runs(flow_run_filter=FlowRunFilter(name=FlowRunFilterName(any_=[flow_run])))
+        while True:
+            tasks = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])))
+            states = {task.state_type.value for task in tasks if task.state_type and task.name.startswith("render")}
+            if "RUNNING" not in states or time.monotonic() > limit:
+                return states
+            time.sleep(0.5)
