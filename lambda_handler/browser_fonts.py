@@ -28,6 +28,8 @@ _WOFF = (
     "noto-sans-math/files/noto-sans-math-latin-400-normal.woff",
     *(f"noto-sans-symbols-2/files/noto-sans-symbols-2-{subset}-400-normal.woff" for subset in ("math", "symbols")),
 )
+OWN_PACKAGES = frozenset(path.partition("/")[0] for path in _WOFF)
+"""Packages that only the browser's fonts are made of: a page that names their families gets those."""
 _DRAWN_OTHERWISE = frozenset({b"SVG "})  # a second copy of every emoji, four times the size of the rest
 _STAND_INS = {
     "inter": "Inter",

@@ -14,8 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from queue import SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from lambda_handler import browser, memory
 from lambda_handler.errors import ChunkDeadline, ChunkMemory, RenderError, WorkerDeadline, WorkerMemory
@@ -75,8 +74,16 @@ class Watch:
         if self._ends is None:
             return role()
         before = set(memory.processes(os.getpid()))
-        thread = _role_thread()
-        done = thread.do(role)
+        done: Future[Result] = Future()
+
+        def play() -> None:
+            try:
+                done.set_result(role())
+            except BaseException as error:
+                done.set_exception(error)
+
+        thread = threading.Thread(target=play, name="role", daemon=True)
+        thread.start()
         while not (error := self._exceeded()):
             left = self._ends - self._margin - time.monotonic()
             wait([done], timeout=max(0.0, min(LOOK_SECONDS, left)))
@@ -85,14 +92,13 @@ class Watch:
         self._stopped = error
         given_up = time.monotonic() + LETTING_GO_SECONDS
         while not done.done() and time.monotonic() < given_up:
-            browser.kill(thread.ident)
+            browser.kill(thread.ident or 0)
             for pid in set(memory.processes(os.getpid())) - before:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             # It may start others before it notices.
             wait([done], timeout=KILL_SECONDS)
         if not done.done():
-            _forget(thread)
             raise error
         if done.exception() is None:
             return done.result()
@@ -117,44 +123,3 @@ class Watch:
     def _late(self) -> RenderError:
         told = f"{self._doing} {self._margin:.0f} s before the time limit."
         return ChunkDeadline(told) if self._chunk else WorkerDeadline(told)
-
-
-class _RoleThread:
-    """Plays one role after another: the browser that is kept warm belongs to the thread that started it."""
-
-    def __init__(self) -> None:
-        self._asked: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
-        self._thread = threading.Thread(target=self._play, name="role", daemon=True)
-        self._thread.start()
-
-    @property
-    def ident(self) -> int:
-        return self._thread.ident or 0
-
-    def do(self, role: Callable[[], Result]) -> Future[Result]:
-        done: Future[Result] = Future()
-        self._asked.put((role, done))
-        return done
-
-    def _play(self) -> None:
-        while True:
-            role, done = self._asked.get()
-            try:
-                done.set_result(role())
-            except BaseException as error:
-                done.set_exception(error)
-
-
-_threads: list[_RoleThread] = []
-
-
-def _role_thread() -> _RoleThread:
-    if not _threads:
-        _threads.append(_RoleThread())
-    return _threads[0]
-
-
-def _forget(thread: _RoleThread) -> None:
-    """The next role gets another thread: this one does not come back from what it waits for."""
-    if thread in _threads:
-        _threads.remove(thread)

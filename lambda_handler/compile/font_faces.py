@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lambda_handler.browser_fonts import OWN_PACKAGES
 from lambda_handler.compile.css_urls import quote, urls_in_css
 from lambda_handler.compile.libraries import Bundle, Package
 
@@ -34,15 +35,18 @@ def font_package(bundle: Bundle, name: str) -> Package | None:
     """The package with the family `name` (as fontsource spells it): of static fonts, else a variable one.
 
     Some families are bundled as one variable font: Noto Sans JP because its static files are fourteen
-    times as large, Roboto Flex because pages set its axes.
+    times as large, Roboto Flex because pages set its axes. Those of the browser's own fonts are none of a page's.
     """
+    if name in OWN_PACKAGES:
+        return None
     return bundle.package(f"@fontsource/{name}") or bundle.package(f"@fontsource-variable/{name}")
 
 
 def font_packages(bundle: Bundle) -> list[str]:
     """The names of the bundled families, as fontsource spells them."""
     scopes = ("@fontsource", "@fontsource-variable")
-    return sorted({folder.name for scope in scopes for folder in (bundle.node_modules / scope).glob("*")})
+    found = {folder.name for scope in scopes for folder in (bundle.node_modules / scope).glob("*")}
+    return sorted(found - OWN_PACKAGES)
 
 
 def faces(package: Package, family: str, characters: Collection[int], *, italics: bool) -> Faces:
