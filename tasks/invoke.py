@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -45,6 +46,13 @@ def invoker(stack: Stack) -> Invoker:
         if stack not in _open:
             _open[stack] = LocalWorkers(stack) if isinstance(stack, LocalStack) else LambdaFunction(stack)
         return _open[stack]
+
+
+@atexit.register
+def _close_all() -> None:
+    """For processes without a flow of their own, as a Dask worker is: what tasks opened there ends with them."""
+    while _open:
+        _open.popitem()[1].close()
 
 
 @contextmanager
