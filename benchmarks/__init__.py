@@ -1,0 +1,1 @@
+"""How fast renders are beside the reference's: `make bench`, docs/performance.md."""
