@@ -38,7 +38,9 @@ def run(chunks: int, seconds: float, concurrency: int, name: str) -> dict[str, A
     stack = AwsStack(bucket=BUCKET, function="render", concurrency=concurrency, hedge=False)
 
     def rendered(count: int, pause: float, called: str) -> tuple[float, float]:
-        config = parse_config({"variables": {"chunks": count, "seconds": pause}})
+        config = parse_config(
+            {"maxParallelChunks": min(256, concurrency), "variables": {"chunks": count, "seconds": pause}}
+        )
         where = f"s3://{BUCKET}"
         request = RenderRequest(
             project=f"{where}/project.tar.gz",

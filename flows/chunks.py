@@ -77,9 +77,13 @@ def _chunks(planned: PlanResult, manifest: Manifest, stack: Stack, folder: Rende
         spent=lambda: so_far(folder, manifest, stack),
     )
     made = groups(events)
+    at_once = min(len(events), stack.concurrency)
+    if stack.kind == "aws":
+        # What was asked for, and what the function reserves: as the state machine does.
+        at_once = min(at_once, planned.max_parallel_chunks)
     # A group of many chunks drives several at once, so that few task runs keep all places busy.
-    width = ceil(min(stack.concurrency, len(events)) / len(made))
-    runner, running = _runner(min(stack.concurrency, len(made)))
+    width = ceil(at_once / len(made))
+    runner, running = _runner(min(len(made), ceil(at_once / width)))
     with running:
         given = {"group": made, "stack": unmapped(stack), "width": unmapped(width)}
         futures = cast(Sequence[PrefectFuture[Results]], runner.map(cast(Any, render_chunk), given))

@@ -1,4 +1,4 @@
-"""An execution's history as lines of a log: every step of a small map, counts of a large one."""
+"""An execution's history as lines of a log: every chunk of an inline map, counts of a distributed one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-MANY = 200
-"""Iterations above which a map's are counted, not told one by one."""
+from tasks.aws_client import Client
+
 PAGE = 1000
 
 _FAILURES = {
@@ -26,34 +26,27 @@ _FAILURES = {
 class History:
     """Reads what has been added to an execution's history since the last look."""
 
-    def __init__(self, arn: str, api: Any) -> None:
+    def __init__(self, arn: str, api: Client) -> None:
         self.map_runs: list[str] = []
         self.failed_iteration = ""
         self._arn = arn
         self._api = api
         self._token: str | None = None
         self._last = 0
-        self._large = False
         # States within a map have the same name in every iteration.
         self._inside = False
-        self._iterations = 0
-        self._done = 0
 
     def lines(self) -> Iterator[str]:
         """A line for each new event that says something."""
-        done = self._done
         for event in self._new():
-            line = self._line(event)
-            if line:
+            if line := self._line(event):
                 yield line
-        if self._large and self._done != done:
-            yield f"{self._done} of {self._iterations} iterations have succeeded"
 
     def _new(self) -> Iterator[Mapping[str, Any]]:
         while True:
             more = {"nextToken": self._token} if self._token else {}
-            told = self._api.get_execution_history(
-                executionArn=self._arn, maxResults=PAGE, includeExecutionData=False, **more
+            told = self._api.call(
+                "get_execution_history", executionArn=self._arn, maxResults=PAGE, includeExecutionData=False, **more
             )
             for event in told["events"]:
                 if event["id"] > self._last:
@@ -78,14 +71,14 @@ class History:
     def _map(self, kind: str, event: Mapping[str, Any]) -> str | None:
         match kind:
             case "MapStateStarted":
-                self._iterations = event.get("mapStateStartedEventDetails", {}).get("length", 0)
-                self._large, self._inside = self._iterations > MANY, True
-                return f"A map over {self._iterations} items has begun"
+                self._inside = True
+                return f"A map over {event.get('mapStateStartedEventDetails', {}).get('length')} items has begun"
             case "MapIterationSucceeded":
-                return self._iteration(event)
+                told = event.get("mapIterationSucceededEventDetails", {})
+                return f"Iteration {told.get('index')} of {told.get('name')} has succeeded"
             case "MapIterationFailed":
                 told = event.get("mapIterationFailedEventDetails", {})
-                self.failed_iteration = self.failed_iteration or f"chunk {told.get('index')} of {told.get('name')}"
+                self.failed_iteration = self.failed_iteration or f"iteration {told.get('index')} of {told.get('name')}"
                 return f"Iteration {told.get('index')} of {told.get('name')} has failed"
             case "MapRunStarted":
                 self.map_runs.append(event["mapRunStartedEventDetails"]["mapRunArn"])
@@ -96,11 +89,6 @@ class History:
                 return f"{event['stateEnteredEventDetails']['name']} has begun"
         return None
 
-    def _iteration(self, event: Mapping[str, Any]) -> str | None:
-        self._done += 1
-        told = event.get("mapIterationSucceededEventDetails", {})
-        return None if self._large else f"Iteration {told.get('index')} of {told.get('name')} has succeeded"
-
 
 def _short(cause: str) -> str:
     return " ".join(cause.split())[:300]
@@ -109,7 +97,7 @@ def _short(cause: str) -> str:
 class MapCounts:
     """Distributed maps by their counts: their children are executions of their own, not in the parent's history."""
 
-    def __init__(self, api: Any) -> None:
+    def __init__(self, api: Client) -> None:
         self._api = api
         self._runs: tuple[str, ...] = ()
         self._told: dict[str, str] = {}
@@ -118,21 +106,23 @@ class MapCounts:
         """A line for each map whose counts have changed."""
         self._runs = tuple(runs)
         for run in self._runs:
-            counts = self._api.describe_map_run(mapRunArn=run)["itemCounts"]
+            counts = self._api.call("describe_map_run", mapRunArn=run)["itemCounts"]
             names = ("succeeded", "running", "pending", "failed", "timedOut", "aborted")
             told = ", ".join(f"{counts[name]} {name}" for name in names if counts.get(name))
             if told and told != self._told.get(run):
                 self._told[run] = told
                 yield f"Of {counts.get('total', 0)} chunks: {told}"
 
-    def first_failure(self) -> tuple[str, str] | None:
-        """Error and cause of a failed child; None where it cannot be had."""
+    def first_failure(self) -> Mapping[str, Any] | None:
+        """A failed child as Step Functions describes it; None where it cannot be had."""
         for run in self._runs:
             try:
-                failed = self._api.list_executions(mapRunArn=run, statusFilter="FAILED", maxResults=1)["executions"]
-                if failed:
-                    told = self._api.describe_execution(executionArn=failed[0]["executionArn"])
-                    return told.get("error", ""), told.get("cause", "")
+                asked = {"mapRunArn": run, "statusFilter": "FAILED", "maxResults": 1}
+                if failed := self._api.call("list_executions", **asked)["executions"]:
+                    child: Mapping[str, Any] = self._api.call(
+                        "describe_execution", executionArn=failed[0]["executionArn"]
+                    )
+                    return child
             except ClientError:
                 continue
         return None

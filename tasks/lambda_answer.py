@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambda_handler.errors import ERRORS, InvalidConfig, RenderError, StackInvalid, Throttled, WorkerLost, from_wire
-from tasks.aws_client import EXPIRED
+from tasks.aws_client import EXPIRED, code_of
 
 # Lambda API reference, "Invoke", "Errors": no place is free, or none can be made just now.
 THROTTLED = frozenset(
@@ -29,10 +29,6 @@ NOT_RUNNABLE = frozenset(
     {"Runtime.ImportModuleError", "Runtime.HandlerNotFound", "Runtime.UserCodeSyntaxError", "Runtime.InvalidEntrypoint"}
 )
 TOLD = 400
-
-
-class CredentialsExpired(Exception):
-    """The client's session token has expired; a fresh client goes on."""
 
 
 def result_of(payload: bytes, function_error: str | None, about: str) -> dict[str, Any]:
@@ -76,15 +72,17 @@ def execution_error(error: str, cause: str) -> RenderError:
     return _error({"errorType": error or "States.Runtime", "errorMessage": message}, "the execution's task")
 
 
-def api_error(error: ClientError | BotoCoreError, about: str) -> RenderError | CredentialsExpired:
+def api_error(error: ClientError | BotoCoreError, about: str) -> RenderError:
     """What Lambda's API, or the way to it, said instead of an answer."""
     if not isinstance(error, ClientError):
         return WorkerLost(f"There was no answer about {about}: {str(error)[:TOLD]}")
-    code = error.response.get("Error", {}).get("Code", "")
+    code = code_of(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     message = str(error)[:TOLD]
     if code in EXPIRED:
-        return CredentialsExpired(message)
+        return StackInvalid(
+            f"The stack's credentials have expired: {message}", resolution="Give its block credentials that last."
+        )
     if code in THROTTLED or status == 429:
         return Throttled(f"No place was free for {about}: {message}")
     if code in PASSING or status >= 500:

@@ -17,8 +17,8 @@ from lambda_handler import storage
 from lambda_handler.errors import RenderCancelled, RenderError, StackInvalid, Throttled
 from lambda_handler.manifest import MANIFEST
 from lambda_handler.render_folder import RenderFolder
-from tasks.aws_client import client
-from tasks.lambda_answer import CredentialsExpired, api_error, result_of
+from tasks.aws_client import Client
+from tasks.lambda_answer import api_error, result_of
 from tasks.logs import run_logger
 from tasks.stack import AwsStack
 from tasks.throttle import delays
@@ -31,7 +31,6 @@ NOTE_SECONDS = 60.0
 NOTICE_SECONDS = 0.25
 STILL_SECONDS = 20.0
 LOOK_SECONDS = 2.0
-RENEWALS = 2
 
 Answer = dict[str, Any] | RenderError
 
@@ -73,14 +72,17 @@ class LambdaFunction:
 
     def __init__(self, stack: AwsStack) -> None:
         self._stack = stack
-        self._generation = 0
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(stack.concurrency)
         self._calls: dict[tuple[str, ...], _Call] = {}
         self._closed = threading.Event()
         try:
-            # Before threads ask for it: prefect-aws's cache would make one for each that comes too early.
-            self._client(0)
+            self._api = Client(
+                stack.credentials,
+                "lambda",
+                read_seconds=stack.timeout_seconds + ANSWER_SECONDS,
+                connections=stack.concurrency,
+            )
         except (BotoCoreError, ClientError) as error:
             raise StackInvalid(f"There can be no client for the function {stack.function}: {error}") from error
 
@@ -167,11 +169,9 @@ class LambdaFunction:
     def _answer(self, call: _Call) -> Answer:
         """The answer to one invocation, however often Lambda had no place for it."""
         waits, began, told = delays(), time.monotonic(), -NOTE_SECONDS
-        renewals = 0
         while not call.stopped.is_set():
-            generation = self._generation
             try:
-                return self._invoked(call, generation)
+                return self._invoked(call)
             except Throttled as error:
                 waited = time.monotonic() - began
                 if waited > THROTTLED_SECONDS:
@@ -180,20 +180,15 @@ class LambdaFunction:
                     told = waited
                     call.notes.put(f"Waiting for a free place, {waited:.0f} s so far: {error.summary}")
                 call.stopped.wait(next(waits))
-            except CredentialsExpired as error:
-                renewals += 1
-                if renewals > RENEWALS:
-                    return StackInvalid(f"The stack's credentials have expired: {error}")
-                self._renew(generation)
             except RenderError as error:
                 return error
         return RenderCancelled(f"{call.about} was given up.")
 
-    def _invoked(self, call: _Call, generation: int) -> dict[str, Any]:
+    def _invoked(self, call: _Call) -> dict[str, Any]:
         qualifier = {"Qualifier": self._stack.qualifier} if self._stack.qualifier else {}
         try:
-            answer = self._client(generation).invoke(
-                FunctionName=self._stack.function, Payload=json.dumps(dict(call.event)).encode(), **qualifier
+            answer = self._api.call(
+                "invoke", FunctionName=self._stack.function, Payload=json.dumps(dict(call.event)).encode(), **qualifier
             )
             payload = answer["Payload"].read()
         except (ClientError, BotoCoreError) as error:
@@ -220,18 +215,3 @@ class LambdaFunction:
             progress = json.loads(told or b"{}")
             if progress.get("framesDone", 0) == progress.get("framesTotal") or time.monotonic() - since > STILL_SECONDS:
                 return
-
-    def _client(self, generation: int) -> Any:
-        return client(
-            self._stack.credentials,
-            "lambda",
-            read_seconds=self._stack.timeout_seconds + ANSWER_SECONDS,
-            pool=self._stack.concurrency,
-            generation=generation,
-        )
-
-    def _renew(self, expired: int) -> None:
-        with self._lock:
-            if self._generation == expired:
-                self._client(expired + 1)
-                self._generation = expired + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from itertools import pairwise
 from typing import cast
 
@@ -86,7 +87,9 @@ def render_chunk(group: ChunkGroup, stack: Stack, width: int = 1) -> list[Render
         if width == 1:
             return [rendered(event) for event in group.events]
         with ThreadPoolExecutor(width) as pool:
-            return list(pool.map(rendered, group.events))
+            # Each in the task run's context: what it logs belongs to that.
+            futures = [pool.submit(copy_context().run, rendered, event) for event in group.events]
+            return [future.result() for future in futures]
     except RenderCancelled as error:
         return cast(list[RenderChunkResult], Cancelled(message=error.summary, data=error))
 

@@ -14,12 +14,14 @@ from prefect_aws import AwsCredentials
 from pydantic import Field
 
 from lambda_handler.errors import RenderCancelled, RenderDeadline, RenderError, StackInvalid
-from tasks.aws_client import client
+from tasks.aws_client import Client, code_of
 from tasks.execution_history import History, MapCounts
 from tasks.lambda_answer import execution_error
 
 RUNNING = "RUNNING"
 FIRST_POLL_SECONDS = 2.0
+UNANSWERED = 20
+"""Looks in a row that may fail, a quarter of a minute each at the latest."""
 MAX_NAME = 80
 """Step Functions API reference, "StartExecution": 1 to 80 characters."""
 
@@ -69,9 +71,9 @@ class StateMachine(JobBlock[dict[str, Any]]):
         if name:
             asked["name"] = name[:MAX_NAME]
         try:
-            arn = self._client().start_execution(**asked)["executionArn"]
+            arn = self._api().call("start_execution", **asked)["executionArn"]
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") != "ExecutionAlreadyExists":
+            if code_of(error) != "ExecutionAlreadyExists":
                 raise StackInvalid(f"The state machine {self.arn} cannot be started: {error}") from error
             arn = execution_arn(self.arn, str(asked["name"]))
         except BotoCoreError as error:
@@ -80,7 +82,7 @@ class StateMachine(JobBlock[dict[str, Any]]):
 
     def attached(self, arn: str) -> StateMachineExecution:
         """The execution with that ARN."""
-        return StateMachineExecution(self, arn, self._client())
+        return StateMachineExecution(self, arn, self._api())
 
     def running(self, name: str) -> StateMachineExecution | None:
         """The execution of that name, while it runs."""
@@ -90,20 +92,24 @@ class StateMachine(JobBlock[dict[str, Any]]):
         except ClientError:
             return None
 
-    def _client(self) -> Any:
+    def _api(self) -> Client:
         # Asking what an execution does, and starting one by its name, may be done again.
-        return client(self.credentials, "stepfunctions", read_seconds=30, pool=4, attempts=5)
+        try:
+            return Client(self.credentials, "stepfunctions", read_seconds=30, connections=4, attempts=5)
+        except (BotoCoreError, ClientError) as error:
+            raise StackInvalid(f"There can be no client for the state machine {self.arn}: {error}") from error
 
 
 class StateMachineExecution(JobRun[dict[str, Any]]):
     """One execution. What it does is told to the run's log."""
 
-    def __init__(self, machine: StateMachine, arn: str, api: Any) -> None:
+    def __init__(self, machine: StateMachine, arn: str, api: Client) -> None:
         self.arn = arn
         self._machine = machine
         self._api = api
         self._history = History(arn, api)
         self._counts = MapCounts(api)
+        self._untold = False
 
     @property
     def console_url(self) -> str:
@@ -116,13 +122,28 @@ class StateMachineExecution(JobRun[dict[str, Any]]):
 
     def describe(self) -> dict[str, Any]:
         """What Step Functions says about it."""
-        told: dict[str, Any] = self._api.describe_execution(executionArn=self.arn)
+        told: dict[str, Any] = self._api.call("describe_execution", executionArn=self.arn)
         return told
 
     def wait_for_completion(self, look: Callable[[], None] = lambda: None) -> None:  # type: ignore[override]
-        """Waits for its end, tells its history to the log, and calls `look` at each look at it."""
+        """Waits for its end, tells its history to the log, and calls `look` at each look at it.
+
+        Step Functions may be out of reach for a while: the execution goes on. Raises StackInvalid when it stays so, or
+        when the execution must not be looked at.
+        """
+        unanswered = 0
         for seconds in self._pauses():
-            status = self.describe()["status"]
+            try:
+                status = self.describe()["status"]
+                unanswered = 0
+            except BotoCoreError as error:
+                unanswered += 1
+                if unanswered > UNANSWERED:
+                    raise StackInvalid(f"The execution {self.arn} is out of reach: {error}") from error
+                self.logger.warning("The execution cannot be looked at just now: %s", error)
+                status = RUNNING
+            except ClientError as error:
+                raise StackInvalid(f"The execution {self.arn} cannot be looked at: {error}") from error
             self._tell()
             if status != RUNNING:
                 return
@@ -145,25 +166,30 @@ class StateMachineExecution(JobRun[dict[str, Any]]):
     def stop(self, cause: str) -> None:
         """Stops it, if it has begun and still runs."""
         try:
-            self._api.stop_execution(executionArn=self.arn, error=RenderCancelled.code, cause=cause)
+            self._api.call("stop_execution", executionArn=self.arn, error=RenderCancelled.code, cause=cause)
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") != "ExecutionDoesNotExist":
+            if code_of(error) != "ExecutionDoesNotExist":
                 raise
 
     def _failure(self, told: Mapping[str, Any]) -> RenderError:
-        error, cause = told.get("error") or "", told.get("cause") or ""
         # A distributed map says only that too many of its children failed; the first of them says why.
-        if error == "States.ExceedToleratedFailureThreshold" and (child := self._counts.first_failure()):
-            error, cause = child
-        found = execution_error(error, cause)
+        if told.get("error") == "States.ExceedToleratedFailureThreshold":
+            told = self._counts.first_failure() or told
+        found = execution_error(told.get("error") or "", told.get("cause") or "")
         where = f" ({self._history.failed_iteration})" if self._history.failed_iteration else ""
         return type(found)(f"{found.summary}{where}", resolution=found.resolution)
 
     def _tell(self) -> None:
-        for line in self._history.lines():
-            self.logger.info(line)
-        for line in self._counts.lines(self._history.map_runs):
-            self.logger.info(line)
+        """A history that must not be read, or not just now, is no reason to fail."""
+        try:
+            for line in self._history.lines():
+                self.logger.info(line)
+            for line in self._counts.lines(self._history.map_runs):
+                self.logger.info(line)
+        except (BotoCoreError, ClientError) as error:
+            if not self._untold:
+                self.logger.warning("The execution's history cannot be told: %s", error)
+            self._untold = True
 
     def _pauses(self) -> Iterator[float]:
         longest = self._machine.poll_seconds

@@ -13,6 +13,8 @@ from uuid import uuid4
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+from lambda_endpoint import refused
 from moto.core.config import default_user_config
 from prefect_aws import AwsCredentials
 from pydantic import SecretStr
@@ -129,20 +131,9 @@ def test_a_failed_execution_is_the_error_of_its_chunk(s3_endpoint: str) -> None:
     with _machine(s3_endpoint, Roles(chunks=3, before=before)) as machine:
         execution = machine.trigger(REQUEST)
         execution.wait_for_completion()
-        with pytest.raises(FontFetchFailed, match=r"It broke\. \(chunk 1 of RenderChunks\)") as caught:
+        with pytest.raises(FontFetchFailed, match=r"It broke\. \(iteration 1 of RenderChunks\)") as caught:
             execution.fetch_result()
     assert caught.value.resolution == "Mend it."
-
-
-def test_a_large_map_is_told_by_counts(s3_endpoint: str, told: Callable[[], list[str]]) -> None:
-    """Of 250 chunks nobody reads 1,750 lines."""
-    with _machine(s3_endpoint, Roles(chunks=250, parallel=20)) as machine:
-        execution = machine.trigger(REQUEST)
-        execution.wait_for_completion()
-    lines = told()
-    assert "A map over 250 items has begun" in lines
-    assert "250 of 250 iterations have succeeded" in lines
-    assert len(lines) < 100
 
 
 def test_a_distributed_map_is_told_by_counts(s3_endpoint: str, told: Callable[[], list[str]]) -> None:
@@ -153,21 +144,89 @@ def test_a_distributed_map_is_told_by_counts(s3_endpoint: str, told: Callable[[]
     assert "Of 60 chunks: 60 succeeded" in told()
 
 
-class _Api:
-    def __init__(self, **told: Any) -> None:
-        self.told = told
+ARN = "arn:aws:states:us-east-1:123456789012:execution:render:one"
 
-    def describe_execution(self, **_asked: str) -> dict[str, Any]:
-        return self.told
+
+class _Api:
+    """Step Functions' answers, by operation."""
+
+    def __init__(self, **answers: Callable[..., Mapping[str, Any]]) -> None:
+        self._answers = answers
+
+    def call(self, operation: str, **asked: Any) -> Mapping[str, Any]:
+        return self._answers[operation](**asked)
+
+
+def _execution(api: _Api) -> StateMachineExecution:
+    machine = StateMachine(arn="arn:aws:states:us-east-1:123456789012:stateMachine:render", poll_seconds=0.01)
+    return StateMachineExecution(machine, ARN, api)  # type: ignore[arg-type]
+
+
+def test_a_failed_distributed_map_is_the_error_of_its_chunk() -> None:
+    """The map itself says only that too many have failed; moto's never does."""
+    run = "arn:aws:states:us-east-1:123456789012:mapRun:render/RenderManyChunks:1"
+    events = [
+        {"id": 1, "type": "MapRunStarted", "mapRunStartedEventDetails": {"mapRunArn": run}},
+        {
+            "id": 2,
+            "type": "MapRunFailed",
+            "mapRunFailedEventDetails": {"error": "States.ExceedToleratedFailureThreshold"},
+        },
+    ]
+    parent = {"status": "FAILED", "error": "States.ExceedToleratedFailureThreshold", "cause": "1 of 60 has failed"}
+    child = {"error": "FONT_FETCH_FAILED", "cause": json.dumps({"errorMessage": "It broke.\nMend it."})}
+    execution = _execution(
+        _Api(
+            describe_execution=lambda **asked: parent if asked["executionArn"] == ARN else child,
+            get_execution_history=lambda **_asked: {"events": events},
+            describe_map_run=lambda **_asked: {"itemCounts": {"total": 60, "succeeded": 59, "failed": 1}},
+            list_executions=lambda **_asked: {"executions": [{"executionArn": f"{run}:child"}]},
+        )
+    )
+    execution.wait_for_completion()
+    with pytest.raises(FontFetchFailed, match=r"It broke\."):
+        execution.fetch_result()
 
 
 def test_an_execution_that_took_too_long_names_the_limit() -> None:
     """The machine's own, and what to change."""
-    machine = StateMachine(arn="arn:aws:states:us-east-1:123456789012:stateMachine:render")
-    execution = StateMachineExecution(machine, "arn:aws:states:us-east-1:123456789012:execution:render:one", None)
-    execution._api = _Api(status="TIMED_OUT")
     with pytest.raises(RenderDeadline, match="RenderTimeoutSec"):
-        execution.fetch_result()
+        _execution(_Api(describe_execution=lambda **_asked: {"status": "TIMED_OUT"})).fetch_result()
+
+
+def test_step_functions_may_be_out_of_reach_for_a_while() -> None:
+    """The execution goes on; and a history that must not be read fails nothing."""
+    statuses: list[Any] = [
+        EndpointConnectionError(endpoint_url="x"),
+        "RUNNING",
+        ReadTimeoutError(endpoint_url="x"),
+        "SUCCEEDED",
+    ]
+
+    def described(**_asked: Any) -> Mapping[str, Any]:
+        status = statuses.pop(0)
+        if isinstance(status, Exception):
+            raise status
+        return {"status": status}
+
+    def secret(**_asked: Any) -> Mapping[str, Any]:
+        raise refused("AccessDeniedException", 403)
+
+    _execution(_Api(describe_execution=described, get_execution_history=secret)).wait_for_completion()
+    assert statuses == []
+
+
+@pytest.mark.parametrize("error", [refused("AccessDeniedException", 403), EndpointConnectionError(endpoint_url="x")])
+def test_an_execution_that_cannot_be_followed_is_told(error: Exception) -> None:
+    """At once when it must not be looked at; after a while when there is never an answer."""
+
+    def described(**_asked: Any) -> Mapping[str, Any]:
+        raise error
+
+    with pytest.raises(StackInvalid, match=r"cannot be looked at|out of reach"):
+        _execution(
+            _Api(describe_execution=described, get_execution_history=lambda **_: {"events": []})
+        ).wait_for_completion()
 
 
 @pytest.mark.parametrize(
