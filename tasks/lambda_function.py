@@ -6,9 +6,8 @@ import json
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
@@ -28,7 +27,6 @@ ANSWER_SECONDS = 20
 THROTTLED_SECONDS = 6 * 3600.0
 """As long as a render may take by the state machine (RenderTimeoutSec)."""
 NOTE_SECONDS = 60.0
-NOTICE_SECONDS = 0.25
 STILL_SECONDS = 20.0
 LOOK_SECONDS = 2.0
 
@@ -40,10 +38,15 @@ class _Call:
     """One role that somebody waits for, and its invocations."""
 
     event: Mapping[str, Any]
-    answers: SimpleQueue[Answer] = field(default_factory=SimpleQueue)
-    notes: SimpleQueue[str] = field(default_factory=SimpleQueue)
+    heard: SimpleQueue[Answer | str | None] = field(default_factory=SimpleQueue)
+    """Answers, notes for the log, and None when nobody is to wait any longer."""
     stopped: threading.Event = field(default_factory=threading.Event)
     invocations: int = 0
+
+    def stop(self) -> None:
+        """Nobody waits for it any longer."""
+        self.stopped.set()
+        self.heard.put(None)
 
     @property
     def about(self) -> str:
@@ -119,14 +122,14 @@ class LambdaFunction:
         with self._lock:
             calls = [call for call in self._calls.values() if call.folder == folder.prefix.rstrip("/")]
         for call in calls:
-            call.stopped.set()
+            call.stop()
 
     def close(self) -> None:
         """Stops waiting for any answer."""
         self._closed.set()
         with self._lock:
             for call in self._calls.values():
-                call.stopped.set()
+                call.stop()
 
     def _wait_for_place(self, call: _Call) -> None:
         while not self._places.acquire(timeout=LOOK_SECONDS):
@@ -141,26 +144,25 @@ class LambdaFunction:
 
         def invoked() -> None:
             try:
-                call.answers.put(self._answer(call))
+                call.heard.put(self._answer(call))
             finally:
                 self._places.release()
 
         threading.Thread(target=invoked, daemon=True, name=f"invoke {call.about}").start()
 
     def _first_result(self, call: _Call) -> dict[str, Any]:
-        ended, failure = 0, None
-        while failure is None or ended < call.invocations:
-            try:
-                answer = call.answers.get(timeout=NOTICE_SECONDS)
-            except Empty:
-                self._check(call)
-                with suppress(Empty):
-                    run_logger().warning(call.notes.get(block=False))
-                continue
-            if not isinstance(answer, RenderError):
-                return answer
-            ended, failure = ended + 1, failure or answer
-        raise failure
+        failures: list[RenderError] = []
+        while len(failures) < call.invocations:
+            match call.heard.get():
+                case None:
+                    self._check(call)
+                case str(note):
+                    run_logger().warning(note)
+                case RenderError() as failure:
+                    failures.append(failure)
+                case result:
+                    return result
+        raise failures[0]
 
     def _check(self, call: _Call) -> None:
         if call.stopped.is_set() or self._closed.is_set():
@@ -178,7 +180,7 @@ class LambdaFunction:
                     return error
                 if waited - told >= NOTE_SECONDS:
                     told = waited
-                    call.notes.put(f"Waiting for a free place, {waited:.0f} s so far: {error.summary}")
+                    call.heard.put(f"Waiting for a free place, {waited:.0f} s so far: {error.summary}")
                 call.stopped.wait(next(waits))
             except RenderError as error:
                 return error
