@@ -56,7 +56,7 @@ class Place:
         """The render folder of `name`."""
         return RenderFolder(f"s3://{self.stack.bucket}/renders/{name}")
 
-    def left(self, name: str = "film") -> dict[str, object]:
+    def left(self, name: str = "film") -> dict[str, Any]:
         """All that a render leaves and that has to be the same by either engine."""
         report: dict[str, Any] = json.loads(storage.read(self.folder(name).report))
         for own in ("outputUri", "executionArn", "finishedAt", "cost"):

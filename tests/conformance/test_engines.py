@@ -15,7 +15,7 @@ from step_functions import throttled
 from flows.prefect_server import PrefectApi
 from flows.render import Engine
 from lambda_handler import storage
-from lambda_handler.errors import FontFetchFailed, RenderCancelled, from_wire
+from lambda_handler.errors import FontFetchFailed, RenderCancelled, StorageFull, from_wire
 from lambda_handler.events import RenderChunkEvent
 from tasks import throttle
 
@@ -68,7 +68,8 @@ def test_throttling_does_not_fail_a_render(
     api: PrefectApi, bucket: str, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More often than a task is retried: every role waits for its place, and is then played once."""
-    monkeypatch.setattr(throttle, "LONGEST_SECONDS", 0.02)
+    for name in ("FIRST_SECONDS", "LONGEST_SECONDS"):
+        monkeypatch.setattr(throttle, name, 0.02)
     refusals: dict[str, int] = {}
 
     def busy(event: Any) -> Any:
@@ -110,34 +111,14 @@ def test_a_cancelled_render_stops_and_can_be_resumed(api: PrefectApi, bucket: st
 
 @first_and_second
 def test_what_one_engine_began_the_other_finishes(api: PrefectApi, bucket: str, first: Engine, second: Engine) -> None:
-    """From the folder alone: no chunk is rendered twice, and the video is that of an undisturbed render."""
-    failing = Worker(chunks=4, before=_failing("STORAGE_FULL", chunk=3))
-    with place(bucket, failing) as made:
-        with pytest.raises(Exception, match=r"It broke\."):
-            made.render(first, maxParallelChunks=1)
-        failing.before = lambda _event, _attempt: None
-        outcome = made.resume(second)
-        assert outcome.chunks_found == len(failing.rendered) - 1
-        made.render(first, name="whole", maxParallelChunks=1)
-        assert made.left() == made.left("whole")
-    assert sorted(failing.rendered[:4]) == [0, 1, 2, 3]
-
-
-@both
-def test_a_render_whose_assembly_is_lost_for_good_keeps_its_chunks(
-    api: PrefectApi, bucket: str, engine: Engine
-) -> None:
-    """The next run renders no frame."""
-
-    def before(event: Asked, _attempt: int) -> None:
-        if event.action == "assemble" and failing:
-            raise from_wire("OUTPUT_INVALID", "It broke.\nMend it.")
-
-    failing = [True]
-    worker = Worker(chunks=3, before=before)
+    """From the folder alone: no chunk is rendered twice, and the video is made of all of them in their order."""
+    worker = Worker(chunks=4, before=_failing("STORAGE_FULL", chunk=3))
     with place(bucket, worker) as made:
-        with pytest.raises(Exception, match=r"It broke\."):
-            made.render(engine)
-        failing.clear()
-        assert made.render(engine).chunks_found == 3
-    assert sorted(worker.rendered) == [0, 1, 2]
+        with pytest.raises(StorageFull, match=r"It broke\."):
+            made.render(first, maxParallelChunks=1)
+        worker.before = lambda _event, _attempt: None
+        assert made.resume(second).chunks_found == 3
+        left = made.left()
+        names = [name for name, _ in left["chunks"]]
+        assert left["video"] == "".join(f"{name}\n" for name in names).encode()
+    assert sorted(worker.rendered) == [0, 1, 2, 3]
