@@ -1,7 +1,7 @@
 """The render flows: one video, by either engine, begun or resumed."""
 
-from __future__ import annotations
-
+# Annotations as they are, not as text: a flow that is loaded from its file, as serve() and deployments by path do, has
+# no module in which Prefect could look their names up.
 import json
 import time
 from typing import Literal, cast
