@@ -86,8 +86,8 @@ def _chunks(planned: PlanResult, manifest: Manifest, stack: Stack, folder: Rende
     runner, running = _runner(min(len(made), ceil(at_once / width)))
     with running:
         given = {"group": made, "stack": unmapped(stack), "width": unmapped(width)}
-        futures = cast(Sequence[PrefectFuture[Results]], runner.map(cast(Any, render_chunk), given))
         try:
+            futures = cast(Sequence[PrefectFuture[Results]], runner.map(cast(Any, render_chunk), given))
             _follow(futures, following)
         except (TerminationSignal, KeyboardInterrupt):
             # Before the runner waits for its threads: workers stop between two frames, and nobody waits for Lambda.

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
@@ -28,6 +29,7 @@ THROTTLED_SECONDS = 6 * 3600.0
 """As long as a render may take by the state machine (RenderTimeoutSec)."""
 NOTE_SECONDS = 60.0
 STILL_SECONDS = 20.0
+"""What a last frame, its chunk's verification and its upload may take between two signs of life."""
 LOOK_SECONDS = 2.0
 
 Answer = dict[str, Any] | RenderError
@@ -184,6 +186,8 @@ class LambdaFunction:
                 call.stopped.wait(next(waits))
             except RenderError as error:
                 return error
+            except Exception as error:  # a bug; whoever waits must hear of it
+                return RenderError(f"Invoking {call.about} has failed: {type(error).__name__}: {error}")
         return RenderCancelled(f"{call.about} was given up.")
 
     def _invoked(self, call: _Call) -> dict[str, Any]:
@@ -201,19 +205,16 @@ class LambdaFunction:
         return result_of(payload, answer.get("FunctionError"), call.about)
 
     def _wait_while_it_goes_on(self, call: _Call) -> None:
-        """After a connection that broke: the function may be at work still, and who asks again would only double it."""
+        """After a connection that broke: the function may be at work still, and who asks again would only double it.
+
+        The chunk's progress is written every second, and once more when the chunk is in its place.
+        """
         chunk = call.event.get("ChunkIndex")
         if chunk is None:
             return
-        limit = time.monotonic() + self._stack.timeout_seconds
         seen, since = b"", time.monotonic()
-        while time.monotonic() < limit and not call.stopped.wait(LOOK_SECONDS):
-            try:
+        while time.monotonic() - since < STILL_SECONDS and not call.stopped.wait(LOOK_SECONDS):
+            with suppress(FileNotFoundError, RenderError):
                 told = storage.read(RenderFolder(call.folder).progress(chunk))
-            except (FileNotFoundError, RenderError):
-                told = b""
-            if told != seen:
-                seen, since = told, time.monotonic()
-            progress = json.loads(told or b"{}")
-            if progress.get("framesDone", 0) == progress.get("framesTotal") or time.monotonic() - since > STILL_SECONDS:
-                return
+                if told != seen:
+                    seen, since = told, time.monotonic()
