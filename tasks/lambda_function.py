@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from queue import SimpleQueue
 from typing import Any
 
@@ -28,6 +29,8 @@ ANSWER_SECONDS = 20
 THROTTLED_SECONDS = 6 * 3600.0
 """As long as a render may take by the state machine (RenderTimeoutSec)."""
 NOTE_SECONDS = 60.0
+HEDGE_SECONDS = 30.0
+"""A cold start, the plan's artifacts and a page, before a chunk shows its first sign of life."""
 STILL_SECONDS = 20.0
 """What a last frame, its chunk's verification and its upload may take between two signs of life."""
 LOOK_SECONDS = 2.0
@@ -44,6 +47,8 @@ class _Call:
     """Answers, notes for the log, and None when nobody is to wait any longer."""
     stopped: threading.Event = field(default_factory=threading.Event)
     invocations: int = 0
+    asked: float = inf
+    """When the first of them was sent to Lambda, the last time."""
 
     def stop(self) -> None:
         """Nobody waits for it any longer."""
@@ -110,11 +115,15 @@ class LambdaFunction:
                     del self._calls[call.key]
 
     def hedge(self, event: Mapping[str, Any]) -> bool:
-        """Invokes once more for a call that waits, where the stack allows it and has a place free; says whether."""
+        """Invokes once more for a call that waits, where the stack allows it and has a place free; says whether.
+
+        Once for each call, and not for one that Lambda has only just taken or that waits for its own place.
+        """
         with self._lock:
             call = self._calls.get(_Call(event).key)
-        alone = call is not None and call.invocations == 1
-        if call is None or not alone or not self._stack.hedge or not self._places.acquire(blocking=False):
+        if call is None or call.invocations != 1 or time.monotonic() - call.asked < HEDGE_SECONDS:
+            return False
+        if not self._stack.hedge or not self._places.acquire(blocking=False):
             return False
         self._start(call)
         return True
@@ -191,6 +200,8 @@ class LambdaFunction:
         return RenderCancelled(f"{call.about} was given up.")
 
     def _invoked(self, call: _Call) -> dict[str, Any]:
+        if call.invocations == 1:
+            call.asked = time.monotonic()
         qualifier = {"Qualifier": self._stack.qualifier} if self._stack.qualifier else {}
         try:
             answer = self._api.call(

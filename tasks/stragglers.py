@@ -31,25 +31,22 @@ class _Seen:
 
 
 class Stragglers:
-    """Follows the chunks of one render by what their progress says; names each straggler once."""
+    """Follows the chunks of one render by what their progress says."""
 
     def __init__(self, chunks: int, patience: Patience = Patience()) -> None:
         self._chunks = chunks
         self._patience = patience
         self._seen: dict[int, _Seen] = {}
-        self._named: set[int] = set()
 
     def look(self, progress: Mapping[int, ChunkProgress], now: float) -> list[int]:
-        """The chunks that have become stragglers; `now` in seconds of a clock that never goes back."""
+        """The chunks that are stragglers now, in seconds of a clock that never goes back."""
         for chunk, told in progress.items():
             seen = self._seen.setdefault(chunk, _Seen(now, now, told))
             if told != seen.progress:
                 seen.progress, seen.changed = told, now
             if told.finished and seen.took is None:
                 seen.took = now - seen.began
-        found = [chunk for chunk, seen in self._seen.items() if chunk not in self._named and self._is_one(seen, now)]
-        self._named.update(found)
-        return found
+        return [chunk for chunk, seen in self._seen.items() if self._is_one(seen, now)]
 
     def _is_one(self, seen: _Seen, now: float) -> bool:
         if seen.took is not None:

@@ -15,7 +15,7 @@ from flows.prefect_server import PrefectApi
 from lambda_handler.events import RenderChunkEvent
 from lambda_handler.progress import Heartbeat
 from lambda_handler.render_folder import RenderFolder
-from tasks import roles
+from tasks import lambda_function, roles
 from tasks.stragglers import Patience, Stragglers
 
 
@@ -48,6 +48,7 @@ def test_a_chunk_that_stands_still_is_rendered_a_second_time(
     """Its worker has shown a first sign of life and none since: the render does not wait for it."""
     monkeypatch.setattr(following, "Stragglers", lambda count: Stragglers(count, Patience(still_seconds=0.5)))
     monkeypatch.setattr(chunks, "LOOK_SECONDS", 0.3)
+    monkeypatch.setattr(lambda_function, "HEDGE_SECONDS", 0.0)
     hang = threading.Event()
 
     def before(event: Asked, attempt: int) -> None:

@@ -66,6 +66,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throttle, "LONGEST_SECONDS", 0.01)
     monkeypatch.setattr(throttle, "FIRST_SECONDS", 0.01)
     monkeypatch.setattr(lambda_function, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(lambda_function, "HEDGE_SECONDS", 0.0)
 
 
 def _answering(*answers: Mapping[str, Any] | Exception) -> Function:
@@ -270,7 +271,7 @@ def test_who_waits_for_a_cancelled_render_is_let_go() -> None:
         assert others.result(5) == {}
 
 
-def test_a_straggler_is_invoked_a_second_time_and_the_first_result_wins() -> None:
+def test_a_straggler_is_invoked_a_second_time_and_the_first_result_wins(impatient: None) -> None:
     """The first invocation hangs; a third is never made."""
     hang = threading.Event()
     calls: list[int] = []
@@ -294,7 +295,7 @@ def test_a_straggler_is_invoked_a_second_time_and_the_first_result_wins() -> Non
     assert len(calls) == 2
 
 
-def test_a_failed_hedge_leaves_the_first_invocation_its_chance() -> None:
+def test_a_failed_hedge_leaves_the_first_invocation_its_chance(impatient: None) -> None:
     """An error counts when nobody is left who might do better."""
     hang = threading.Event()
     calls: list[int] = []
@@ -317,7 +318,7 @@ def test_a_failed_hedge_leaves_the_first_invocation_its_chance() -> None:
 
 
 @pytest.mark.parametrize("fields", [{"hedge": False}, {"concurrency": 1}], ids=["not allowed", "no place"])
-def test_nothing_is_hedged_where_the_stack_has_no_room_for_it(fields: dict[str, Any]) -> None:
+def test_nothing_is_hedged_where_the_stack_has_no_room_for_it(fields: dict[str, Any], impatient: None) -> None:
     """A second invocation must not take another chunk's place."""
     hang = threading.Event()
 
@@ -326,6 +327,23 @@ def test_nothing_is_hedged_where_the_stack_has_no_room_for_it(fields: dict[str, 
         return {}
 
     with _invoking(function, **fields) as (worker, endpoint), ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(worker.invoke, event())
+        while not endpoint.running:
+            time.sleep(0.01)
+        assert not worker.hedge(event())
+        hang.set()
+        assert answer.result(5) == {}
+
+
+def test_what_has_only_just_been_asked_for_is_not_hedged() -> None:
+    """Progress that an earlier run has left stands still as well, and so does a chunk that is throttled."""
+    hang = threading.Event()
+
+    def function(_event: Mapping[str, Any]) -> Mapping[str, Any]:
+        hang.wait(20)
+        return {}
+
+    with _invoking(function) as (worker, endpoint), ThreadPoolExecutor(1) as pool:
         answer = pool.submit(worker.invoke, event())
         while not endpoint.running:
             time.sleep(0.01)

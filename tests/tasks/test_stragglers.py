@@ -13,13 +13,14 @@ def _at(done: int, now: float, total: int = 100) -> ChunkProgress:
 
 
 def test_a_chunk_that_stands_still_is_one() -> None:
-    """A minute after its last sign of life, and once only."""
+    """A minute after its last sign of life, until there is another."""
     stragglers = Stragglers(2, PATIENCE)
     assert stragglers.look({0: _at(5, 0)}, 0) == []
     assert stragglers.look({0: _at(9, 30)}, 30) == []
     assert stragglers.look({0: _at(9, 30)}, 90) == []
     assert stragglers.look({0: _at(9, 30)}, 91) == [0]
-    assert stragglers.look({0: _at(9, 30)}, 500) == []
+    assert stragglers.look({0: _at(9, 30)}, 500) == [0]
+    assert stragglers.look({0: _at(10, 501)}, 501) == []
 
 
 def test_a_worker_that_shows_itself_does_not_stand_still() -> None:
