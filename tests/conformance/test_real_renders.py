@@ -64,8 +64,8 @@ def _facts(made: Place, name: str) -> dict[str, Any]:
 def test_real_renders_are_the_same_to_the_byte_by_either_engine(
     api: PrefectApi, bucket: str, workers: Workers, project: Project, tmp_path: Path
 ) -> None:
-    """A project of this machine, uploaded once: manifest, chunk keys, video. What one engine began the other finishes,
-    and renders the missing chunk only."""
+    """A project of this machine, uploaded once: manifest, chunk keys, video; and the same without AWS. What one engine
+    began the other finishes, and renders the missing chunk only."""
     folder = project()
     with place(bucket, workers, concurrency=2) as made:
         for engine in ENGINES:
@@ -84,6 +84,14 @@ def test_real_renders_are_the_same_to_the_byte_by_either_engine(
         video = storage.read(f"{made.stack.outputs}/prefect.mp4")
         (tmp_path / "film.mp4").write_bytes(video)
         assert len(set(pixels(tmp_path / "film.mp4"))) > FRAMES / 2
+
+        here = render(
+            RenderRequest(project=str(folder), output=str(tmp_path / "here.mp4"), config=request.config),
+            LocalStack(root=tmp_path / "here", processes=2, allowed=(tmp_path,)),
+        )
+        assert (tmp_path / "here.mp4").read_bytes() == video
+        names = [name for name, _ in first["chunks"]]
+        assert sorted(path.name for path in storage.path_of(here.render_folder).glob("chunks/*")) == names
 
         lost = sorted(storage.listing(made.folder("prefect").chunks))[1]
         storage.delete(storage.join(made.folder("prefect").chunks, lost))
