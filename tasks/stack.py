@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from obstore.store import S3Store
 from prefect.blocks.core import Block
 from prefect_aws import AwsCredentials
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from lambda_handler import storage
@@ -178,6 +178,13 @@ class RenderStack(Block):
     credentials: AwsCredentials | None = Field(
         None, title="AWS credentials", description="For aws: left out, they are those of the worker's environment."
     )
+
+    @model_validator(mode="after")
+    def _credentials_of_their_own(self) -> RenderStack:
+        """A stack's value keeps its credentials out of every dump, so the block has to hold them."""
+        if self.credentials is None and "credentials" in self.where.model_fields_set:
+            self.credentials = getattr(self.where, "credentials", None)
+        return self
 
     def value(self) -> Stack:
         """The stack, with its credentials."""

@@ -57,6 +57,16 @@ def test_a_stack_on_aws_is_saved_and_loaded_by_its_name(api: PrefectApi) -> None
     assert hash(stack) == hash(load_stack(name))
 
 
+def test_a_stack_that_has_credentials_keeps_them_when_it_is_saved(api: PrefectApi) -> None:
+    """Though they are in no dump of the stack itself."""
+    name = f"stack-{uuid4().hex[:8]}"
+    keys = AwsCredentials(aws_access_key_id="me", aws_secret_access_key=SecretStr("hush"))
+    RenderStack(where=AwsStack(**AWS, credentials=keys)).save(name)
+    stack = load_stack(name)
+    assert isinstance(stack, AwsStack)
+    assert stack.credentials.aws_secret_access_key == SecretStr("hush")
+
+
 def test_local_needs_no_block_and_allows_the_working_folder(
     api: PrefectApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
