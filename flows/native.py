@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from prefect import get_run_logger
 from prefect.artifacts import create_link_artifact
+from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.exceptions import TerminationSignal
 
@@ -16,8 +17,8 @@ from lambda_handler.events import PlanEvent, to_wire
 from lambda_handler.manifest import Manifest, load
 from lambda_handler.render_folder import RenderFolder
 from tasks.spending import so_far
-from tasks.stack import Stack
-from tasks.state_machine import StateMachine, StateMachineExecution, execution_arn
+from tasks.stack import AwsStack, Stack
+from tasks.state_machine import StateMachine, StateMachineExecution
 
 
 def by_step_functions(event: PlanEvent, stack: Stack) -> None:
@@ -30,17 +31,13 @@ def by_step_functions(event: PlanEvent, stack: Stack) -> None:
             "Engine step-functions was asked for, and this machine has no state machine.",
             resolution="Say engine prefect, or name a RenderStack block of a stack on AWS.",
         )
-    if stack.state_machine is None:
-        raise StackInvalid(
-            f"The stack with bucket {stack.bucket} names no state machine.",
-            resolution="Put the output RenderStateMachineArn into its RenderStack block.",
-        )
     folder = RenderFolder(event.plan_output_s3_prefix)
-    machine = StateMachine(arn=stack.state_machine, credentials=stack.credentials, poll_seconds=stack.poll_seconds)
-    *earlier, name = _names()
+    machine = state_machine(stack)
+    context = FlowRunContext.get()
+    *earlier, name = execution_names(context.flow_run if context else None)
     running = next(filter(None, map(machine.running, earlier)), None)
     # By its name it can be stopped even before the answer is here that it has begun.
-    execution = running or machine.attached(execution_arn(machine.arn, name))
+    execution = running or machine.named(name)
     try:
         if running is None:
             machine.trigger(_input(event), name)
@@ -64,10 +61,18 @@ def _tell(execution: StateMachineExecution, folder: RenderFolder) -> None:
     )
 
 
-def _names() -> list[str]:
-    """What this flow run's executions are called, one for each of its attempts up to this one."""
-    context = FlowRunContext.get()
-    run = context.flow_run if context else None
+def state_machine(stack: AwsStack) -> StateMachine:
+    """The stack's state machine. Raises StackInvalid when it names none."""
+    if stack.state_machine is None:
+        raise StackInvalid(
+            f"The stack with bucket {stack.bucket} names no state machine.",
+            resolution="Put the output RenderStateMachineArn into its RenderStack block.",
+        )
+    return StateMachine(arn=stack.state_machine, credentials=stack.credentials, poll_seconds=stack.poll_seconds)
+
+
+def execution_names(run: FlowRun | None) -> list[str]:
+    """What a flow run's executions are called, one for each of its attempts so far."""
     if run is None:
         return [f"render-{uuid4()}"]
     base = f"render-{run.id}"

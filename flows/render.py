@@ -15,6 +15,7 @@ from flows.chunks import by_prefect
 from flows.native import by_step_functions
 from flows.request import RenderRequest, check, output_uri, project_uri, recorded, render_folder, uri_of
 from flows.status import missing
+from flows.stopping import stop_what_is_left
 from lambda_handler import storage
 from lambda_handler.errors import MissingPlanArtifact, RenderCancelled, RenderError
 from lambda_handler.events import PlanEvent
@@ -185,3 +186,7 @@ def _outcome(
 
 def _names(manifest: Manifest) -> list[str]:
     return [manifest.chunk_name(index) for index in range(len(manifest.chunks))]
+
+
+for each in (render, render_native, resume):
+    each.on_cancellation(stop_what_is_left)

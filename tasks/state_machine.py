@@ -84,9 +84,13 @@ class StateMachine(JobBlock[dict[str, Any]]):
         """The execution with that ARN."""
         return StateMachineExecution(self, arn, self._api())
 
+    def named(self, name: str) -> StateMachineExecution:
+        """The execution of that name, whether or not there is one."""
+        return self.attached(execution_arn(self.arn, name))
+
     def running(self, name: str) -> StateMachineExecution | None:
         """The execution of that name, while it runs."""
-        execution = self.attached(execution_arn(self.arn, name))
+        execution = self.named(name)
         try:
             return execution if execution.describe()["status"] == RUNNING else None
         except ClientError:

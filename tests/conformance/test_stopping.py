@@ -10,18 +10,25 @@ import sys
 import threading
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import boto3
 import pytest
 from engines import ENGINES, place
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterName
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Cancelling
 from simulated import Asked
 from simulated_worker import FRAMES, Worker
 
 from flows.prefect_server import PrefectApi
-from flows.render import Engine
+from flows.render import Engine, render_native
+from flows.stopping import stop_what_is_left
 from lambda_handler import storage
+from lambda_handler.plan import record_request
+from tasks.stack import RenderStack
+from tasks.state_machine import StateMachine
 
 SOON_SECONDS = 10.0
 # A flow in a process of its own, as Prefect's workers run it. Its stack comes without credentials; the environment has
@@ -70,6 +77,41 @@ def test_a_terminated_flow_leaves_nothing_running(api: PrefectApi, bucket: str, 
         assert (outcome.frames, outcome.chunks) == (6 * FRAMES, 6)
     assert took < SOON_SECONDS
     print(json.dumps({"engine": engine, "seconds": round(took, 1)}))
+
+
+def test_a_cancelled_run_whose_process_is_gone_is_stopped_by_prefects_hook(api: PrefectApi, bucket: str) -> None:
+    """Its execution went on without it: the folder says cancelled, and the execution is stopped."""
+    hold = threading.Event()
+
+    def before(event: Asked, _attempt: int) -> None:
+        if event.action == "plan":
+            record_request(event)
+            hold.wait(60)
+
+    worker = Worker(chunks=2, before=before)
+    with place(bucket, worker) as made:
+        name = f"stack-{uuid4().hex[:8]}"
+        RenderStack(where=made.stack).save(name)
+        request = made.request()
+        parameters = {"request": request.model_dump(mode="json"), "stack": name}
+        run = FlowRun(id=uuid4(), flow_id=uuid4(), name="gone", run_count=1, parameters=parameters)
+        asked = {
+            "ProjectS3Uri": request.project,
+            "PlanOutputS3Prefix": request.render_folder,
+            "OutputS3Uri": request.output,
+        }
+        StateMachine(arn=made.stack.state_machine or "", credentials=made.stack.credentials).trigger(
+            asked, f"render-{run.id}"
+        )
+        while not storage.exists(made.folder().request):
+            time.sleep(0.05)
+        assert stop_what_is_left in render_native.on_cancellation_hooks
+        for _ in range(2):
+            stop_what_is_left(flow=render_native, flow_run=run, state=Cancelling())
+        assert storage.exists(made.folder().cancel)
+        hold.set()
+        assert _execution_status(made.stack.state_machine or "") == "ABORTED"
+    assert worker.attempts("assemble") == 0
 
 
 def _execution_status(machine: str) -> str:
