@@ -22,9 +22,9 @@ def default_root() -> Path:
 class LocalStack(BaseModel):
     """This machine: render folders below `root`, and as many worker processes as there are cores."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["local"] = "local"
+    kind: Literal["local"] = Field("local", title="Kind", description="This machine; leave it as it is.")
     root: Path = Field(default_factory=default_root, title="Root", description="Folder that holds the renders.")
     processes: int = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)),

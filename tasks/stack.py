@@ -32,9 +32,9 @@ CREDENTIAL_LIFE = timedelta(minutes=10)
 class AwsStack(BaseModel):
     """What infra/template.yaml deploys: a bucket, the function, the state machine, and how to reach them."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["aws"] = "aws"
+    kind: Literal["aws"] = Field("aws", title="Kind", description="A stack on AWS; leave it as it is.")
     bucket: str = Field(
         pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
         title="Bucket",
@@ -172,8 +172,11 @@ class RenderStack(Block):
     _block_type_slug = "render-stack"
     _description = "Where renders run: this machine, or a bucket, a function and a state machine on AWS."
 
+    # No discriminator: for one, Prefect's form has but a JSON editor, and for this a switch between two forms.
     where: LocalStack | AwsStack = Field(
-        discriminator="kind", title="Where", description="This machine (local), or a deployed stack (aws)."
+        default_factory=LocalStack,
+        title="Where",
+        description="This machine (LocalStack), or a deployed stack (AwsStack).",
     )
     credentials: AwsCredentials | None = Field(
         None, title="AWS credentials", description="For aws: left out, they are those of the worker's environment."
@@ -194,7 +197,7 @@ class RenderStack(Block):
 
 
 def load_stack(stack: str | Stack) -> Stack:
-    """The stack of that name, or the value itself. Raises StackNotFound.
+    """The stack of that name, or the value itself. Raises StackNotFound, StackInvalid.
 
     "local" needs no block: it is this machine, with the working folder and HYPERFRAMES_LOCAL_ROOTS allowed.
     """
@@ -206,6 +209,11 @@ def load_stack(stack: str | Stack) -> Stack:
         if stack == LOCAL:
             return _this_machine()
         raise StackNotFound(f"There is no RenderStack block named {stack!r}.") from error
+    except RuntimeError as error:
+        raise StackInvalid(
+            f"The RenderStack block {stack!r} cannot be read: {error.__cause__ or error}",
+            resolution="Open it in the Prefect UI, or save it again.",
+        ) from error
     found: Stack = block.value()
     return found
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
+from typing import Any, cast
+from uuid import UUID, uuid4
 
 import pytest
 from prefect import flow
 from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import BlockDocumentUpdate
 from prefect.context import get_run_context
 from prefect_aws import AwsCredentials
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
@@ -28,7 +29,7 @@ AWS = {"bucket": "renders-1a2b", "function": "render"}
 def test_every_field_of_a_stack_explains_itself(model: type[BaseModel]) -> None:
     """A title and a sentence for the form, and for numbers their bounds."""
     for name, field in model.model_fields.items():
-        if name in ("kind", "credentials") and model is not RenderStack:
+        if name == "credentials" and model is AwsStack:  # in no form: the block has a field of its own
             continue
         assert field.title, name
         assert (field.description or "").endswith((".", ")", ").")), name
@@ -65,6 +66,41 @@ def test_a_stack_that_has_credentials_keeps_them_when_it_is_saved(api: PrefectAp
     stack = load_stack(name)
     assert isinstance(stack, AwsStack)
     assert stack.credentials.aws_secret_access_key == SecretStr("hush")
+
+
+@pytest.mark.parametrize(
+    ("left", "kind"),
+    [
+        ({}, "local"),
+        ({"where": {"root": "/srv"}}, "local"),
+        ({"where": {**AWS, "hedge": True}, "credentials": {}}, "aws"),
+    ],
+    ids=str,
+)
+def test_what_the_ui_leaves_out_is_understood(left: dict[str, Any], kind: str) -> None:
+    """Its form saves only what differs from the defaults, and not which of the two it was."""
+    assert RenderStack.model_validate(left).value().kind == kind
+
+
+@pytest.mark.parametrize(
+    "where", [{"hedge": True}, {"bucket": "renders-1a2b"}, {"root": "/srv", "bucket": "b-1"}], ids=str
+)
+def test_half_a_stack_is_refused(where: dict[str, Any]) -> None:
+    """Not taken for this machine."""
+    with pytest.raises(ValidationError):
+        RenderStack.model_validate({"where": where})
+
+
+def test_a_block_that_cannot_be_read_is_told(api: PrefectApi) -> None:
+    """With what is wrong in it."""
+    name = f"stack-{uuid4().hex[:8]}"
+    saved = cast(UUID, RenderStack(where=AwsStack(**AWS)).save(name))
+    with get_client(sync_client=True) as client:
+        client.update_block_document(
+            saved, BlockDocumentUpdate(data={"where": {"bucket": "B"}}, merge_existing_data=False)
+        )
+    with pytest.raises(StackInvalid, match=name):
+        load_stack(name)
 
 
 def test_local_needs_no_block_and_allows_the_working_folder(
