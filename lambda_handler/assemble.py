@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lambda_handler import storage, toolchain, usage
+from lambda_handler import profile, storage, toolchain, usage
 from lambda_handler.audio.check import check_length, check_muxed
 from lambda_handler.errors import ChunkInvalid, EncoderInterrupted, InvalidConfig, OutputInvalid, RenderError
 from lambda_handler.events import AssembleEvent, AssembleResult
@@ -18,6 +18,7 @@ from lambda_handler.join import finish, join, join_pictures
 from lambda_handler.limits import Telling
 from lambda_handler.manifest import Manifest, load_checked
 from lambda_handler.media import VideoStream, tags, video_stream
+from lambda_handler.progress import profiles
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.site import TRANSFERS, materialise
 from lambda_handler.stills import Film, contact_sheet, poster
@@ -60,6 +61,7 @@ def assemble(event: AssembleEvent, at: Telling, record: str | None = None) -> As
         report = _report(event, manifest, video, parts) | {
             "executionArn": event.execution_arn,
             "warnings": [*manifest.warnings, *untold],
+            "profileMs": profile.total(profiles(folder, len(manifest.chunks))),
             "cost": usage.report(folder, manifest, started, event.execution_arn, record),
         }
         storage.write(folder.report, json.dumps(report, indent=2).encode())

@@ -16,6 +16,7 @@ from functools import partial
 
 from lambda_handler.grid import FrameRange, frame_time
 from lambda_handler.page.session import CompositionPage
+from lambda_handler.profile import Profile
 
 MODE = "beginframe"
 JPEG_QUALITY = 95
@@ -36,22 +37,25 @@ def frames(
     fps: Fraction,
     jpeg_quality: int | None,
     on_the_way: Callable[[int], None] = lambda _: None,
+    profile: Profile | None = None,
 ) -> Iterator[Frame]:
     """The pictures of the frames `which`, in order; PNG where there is no JPEG quality.
 
     Where it is a long way to a frame (as to a late chunk's first), `on_the_way` is told about every second how many
-    frames are done.
+    frames are done. `profile` hears how long was sought and drawn.
     """
+    profile = profile or Profile()
     previous = b""
     still = False
     for index in range(which.start, which.end):
-        page.seek(frame_time(index, fps), partial(on_the_way, index - which.start))
-        if still and not page.has_changed():
-            yield Frame(index, previous, fresh=False)
-            continue
-        picture = page.picture(jpeg_quality)
-        still = picture == previous
-        if still:
-            page.flush()
-        previous = picture
-        yield Frame(index, picture, fresh=True)
+        with profile.at("seek"):
+            page.seek(frame_time(index, fps), partial(on_the_way, index - which.start))
+        with profile.at("draw"):
+            fresh = not still or page.has_changed()
+            if fresh:
+                picture = page.picture(jpeg_quality)
+                still = picture == previous
+                if still:
+                    page.flush()
+                previous = picture
+        yield Frame(index, previous, fresh)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +16,7 @@ from lambda_handler.grid import FrameRange
 from lambda_handler.manifest import Manifest, load_checked
 from lambda_handler.media import video_stream
 from lambda_handler.page.session import opened
+from lambda_handler.profile import Profile
 from lambda_handler.progress import Heartbeat
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.site import INIT_SCRIPT, materialise
@@ -33,7 +34,7 @@ def render_chunk(event: RenderChunkEvent, check_deadline: Callable[[int, int], N
     heartbeat = Heartbeat(folder, event.chunk_index, len(which))
     with TemporaryDirectory(prefix="hf-chunk-") as scratch:
         video = Path(scratch) / f"chunk{manifest.output.chunk_suffix}"
-        captured = 0
+        captured, profile = 0, Profile()
         if not _fetched_whole(uri, video, manifest, which):
             folder.check_cancelled()
 
@@ -42,10 +43,12 @@ def render_chunk(event: RenderChunkEvent, check_deadline: Callable[[int, int], N
                 check_deadline(done, len(which))
 
             heartbeat.beat(0)
-            captured = _rendered(manifest, event.plan_v2_artifact_s3_prefix, which, video, between_frames)
-            verify(video, manifest, which)
-            storage.upload(video, uri, expires=True)
-        heartbeat.beat(len(which))
+            captured = _rendered(manifest, event.plan_v2_artifact_s3_prefix, which, video, between_frames, profile)
+            with profile.at("verify"):
+                verify(video, manifest, which)
+            with profile.at("store"):
+                storage.upload(video, uri, expires=True)
+        heartbeat.beat(len(which), profile.milliseconds() if captured else None)
         return RenderChunkResult(
             chunk_s3_uri=uri,
             chunk_index=event.chunk_index,
@@ -108,31 +111,42 @@ def _fetched_whole(uri: str, video: Path, manifest: Manifest, which: FrameRange)
 
 
 def _rendered(
-    manifest: Manifest, artifacts: str, which: FrameRange, video: Path, between_frames: Callable[[int], None]
+    manifest: Manifest,
+    artifacts: str,
+    which: FrameRange,
+    video: Path,
+    between_frames: Callable[[int], None],
+    profile: Profile,
 ) -> int:
     """Captures and encodes; returns how many frames were really taken."""
-    needed = manifest.needed(which)
-    files = materialise(needed, artifacts, video.parent / "artifacts")
-    site = {each.path: files[each.path] for each in needed if each.role == "page"}
     clips = [clip for clip in manifest.videos if clip.shows_in(which, manifest.rate)]
     taken = manifest.capture
     size = {"width": taken.width, "height": taken.height, "scale": taken.scale}
     captured = 0
-    with (
-        launched(toolchain.chromium(), **size, webgpu=taken.webgpu) as browser,
-        opened(browser, site, site[INIT_SCRIPT].read_text("utf-8"), **size, fps=float(manifest.rate)) as page,
-        playing(toolchain.ffmpeg(), clips, files, manifest.rate) as videos,
-    ):
-        page.make_ready(taken.untimed)
-        page.show(videos)
-        page.require_software_gpu(webgpu=taken.webgpu)
-        if taken.transparent:
-            page.clear_background()
-        with _writing(manifest, which, video) as write:
-            for frame in capture.frames(page, which, manifest.rate, taken.jpeg_quality, between_frames):
-                write(frame)
+    with ExitStack() as running:
+        with profile.at("start"):
+            needed = manifest.needed(which)
+            files = materialise(needed, artifacts, video.parent / "artifacts")
+            site = {each.path: files[each.path] for each in needed if each.role == "page"}
+            script = site[INIT_SCRIPT].read_text("utf-8")
+            browser = running.enter_context(launched(toolchain.chromium(), **size, webgpu=taken.webgpu))
+            page = running.enter_context(opened(browser, site, script, **size, fps=float(manifest.rate)))
+            videos = running.enter_context(playing(toolchain.ffmpeg(), clips, files, manifest.rate))
+            page.make_ready(taken.untimed)
+            page.show(videos)
+            page.require_software_gpu(webgpu=taken.webgpu)
+            if taken.transparent:
+                page.clear_background()
+        with ExitStack() as encoding:
+            write = encoding.enter_context(_writing(manifest, which, video))
+            for frame in capture.frames(page, which, manifest.rate, taken.jpeg_quality, between_frames, profile):
+                with profile.at("encode"):
+                    write(frame)
                 captured += frame.fresh
-                between_frames(frame.index - which.start + 1)
+                with profile.at("tell"):
+                    between_frames(frame.index - which.start + 1)
+            with profile.at("encode"):
+                encoding.close()
         page.problems.check()
     return captured
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -56,14 +57,30 @@ class Heartbeat:
         self._total = total
         self._last = 0.0
 
-    def beat(self, done: int) -> None:
-        """Call between two frames. Raises RenderCancelled."""
+    def beat(self, done: int, profile: Mapping[str, int] | None = None) -> None:
+        """Call between two frames, and at the end with where the time went. Raises RenderCancelled."""
         if done < self._total and time.monotonic() - self._last < BEAT_SECONDS:
             return
         self._last = time.monotonic()
-        told = {"framesDone": done, "framesTotal": self._total, "writtenAt": time.time()}
+        told: dict[str, object] = {"framesDone": done, "framesTotal": self._total, "writtenAt": time.time()}
+        if profile:
+            told["profileMs"] = profile
         storage.write(self._folder.progress(self._chunk), json.dumps(told).encode())
         self._folder.check_cancelled()
+
+
+def profiles(folder: RenderFolder, chunks: int) -> list[dict[str, float]]:
+    """Where the time of each chunk went, in ms by stage; of those that were found there is none."""
+
+    def read(chunk: int) -> dict[str, float] | None:
+        try:
+            told: dict[str, float] | None = json.loads(storage.read(folder.progress(chunk))).get("profileMs")
+        except (FileNotFoundError, ValueError):
+            return None
+        return told
+
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        return [profile for profile in pool.map(read, range(chunks)) if profile]
 
 
 class Speedometer:

@@ -39,12 +39,19 @@ def finished(name: str, report: Mapping[str, Any], seconds: float, link: str | N
         "Size": f"{report['sizeBytes'] / 1e6:.2f} MB",
         "Checked": f"every frame of {len(report['chunks'])} chunks, {report['seamsChecked']} seams",
         "Time taken": f"{seconds:.1f} s",
+        "Workers' time": _spent(report.get("profileMs") or {}),
         "Cost": f"{cost['usd']:.4f} USD (estimated: {cost['estimatedUsd']:.4f})" if cost else "",
         "sha256": f"`{report['sha256']}`",
     }
     warnings = "\n".join(f"- {warning}" for warning in report["warnings"])
     stored = f"\nThe link expires; the video stays at `{report['outputUri']}`.\n" if link else ""
     return f"# {name}\n\n{_table(facts)}{stored}" + (f"\n## Warnings\n\n{warnings}\n" if warnings else "")
+
+
+def _spent(profile: Mapping[str, float]) -> str:
+    """Where the time of all chunks went, the most first; nothing where no chunk was rendered for this video."""
+    spent = sorted(((ms, stage) for stage, ms in profile.items() if ms), reverse=True)
+    return ", ".join(f"{stage} {ms / 1000:.1f} s" for ms, stage in spent)
 
 
 def failed(name: str, error: RenderError, folder: str, missing: Missing | None) -> str:

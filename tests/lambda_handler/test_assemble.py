@@ -13,6 +13,7 @@ from rendering import Render, described, page, pixels
 from lambda_handler import storage, toolchain
 from lambda_handler.handler import handler
 from lambda_handler.media import video_stream
+from lambda_handler.profile import STAGES
 from lambda_handler.storage import local_path
 
 
@@ -60,6 +61,15 @@ def test_the_report_says_what_was_verified(rendered: Render) -> None:
     assert [(each["startFrame"], each["endFrame"]) for each in report["chunks"]] == [(0, 10), (10, 20), (20, 30)]
     assert (report["seamsChecked"], report["outputUri"]) == (2, rendered.output)
     assert report["planHash"] == rendered.planned["PlanHash"]
+
+
+def test_the_report_says_where_the_time_went(rendered: Render) -> None:
+    """All chunks together, those that tell it."""
+    told = [json.loads(storage.read(f"{rendered.folder}/progress/{index}.json"))["profileMs"] for index in range(3)]
+    rendered.assemble(_uris(rendered))
+    spent = json.loads(storage.read(f"{rendered.folder}/report.json"))["profileMs"]
+    assert spent == {stage: sum(each[stage] for each in told) for stage in STAGES}
+    assert spent["draw"] > 0
 
 
 def test_assembling_again_gives_the_same_bytes(rendered: Render) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from lambda_handler.errors import ChunkInvalid
 from lambda_handler.grid import FrameRange
 from lambda_handler.handler import handler
 from lambda_handler.media import video_stream
+from lambda_handler.profile import STAGES
 from lambda_handler.storage import local_path
 
 
@@ -244,6 +246,19 @@ def test_a_chunk_tells_its_progress(planned: Render) -> None:
     planned.chunk(1)
     told = json.loads(storage.read(f"{planned.folder}/progress/1.json"))
     assert (told["framesDone"], told["framesTotal"]) == (10, 10)
+
+
+def test_a_chunk_tells_where_its_time_went(planned: Render) -> None:
+    """Every stage took some, all together no more than there was; a chunk that was found has nothing to tell."""
+    began = time.monotonic()
+    planned.chunk(1)
+    passed = (time.monotonic() - began) * 1000
+    spent = json.loads(storage.read(f"{planned.folder}/progress/1.json"))["profileMs"]
+    assert tuple(spent) == STAGES
+    assert min(spent[stage] for stage in ("start", "seek", "draw", "verify")) > 0
+    assert sum(spent.values()) <= passed + len(STAGES)
+    planned.chunk(1)
+    assert "profileMs" not in json.loads(storage.read(f"{planned.folder}/progress/1.json"))
 
 
 def test_a_script_that_fails_on_the_way_fails_the_chunk(render: Callable[..., Render]) -> None:
