@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import LifoQueue
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -30,7 +30,8 @@ class LocalWorkers:
         self._scratch = TemporaryDirectory(prefix="hf-workers-")
         roots = os.pathsep.join(map(str, stack.roots))
         self._environment = {**os.environ, ROOTS_VARIABLE: roots, "TMPDIR": self._scratch.name}
-        self._idle: SimpleQueue[_Worker | None] = SimpleQueue()
+        # The one that was used last comes first: it runs, and its browser is warm.
+        self._idle: LifoQueue[_Worker | None] = LifoQueue()
         self._workers: list[_Worker] = []
         self._lock = threading.Lock()
         for _ in range(stack.processes):
