@@ -1,6 +1,6 @@
 # The verbs people type. Set-up is skipped when what it was made from has not changed.
 .DELETE_ON_ERROR:
-.PHONY: setup demo test lint format parity generated artifact artifact-check artifact-local invoke smoke smoke-local \
+.PHONY: setup demo test lint format parity bench generated artifact artifact-check artifact-local invoke smoke smoke-local \
 	eval lock server-stop clean
 
 PYTHON ?= python3
@@ -30,6 +30,10 @@ format: setup
 # Renders what is in COMPOSITIONS with the reference's command line too, and compares: docs/parity.md.
 parity: setup
 	$(BIN)/python -m parity $(COMPOSITIONS)
+
+# How fast renders are beside the reference's: docs/performance.md. The machine should have nothing else to do.
+bench: setup
+	$(BIN)/python -m benchmarks
 
 # What is made from the error table, the template and the state machine: after a change of any of them.
 generated: setup

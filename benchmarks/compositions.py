@@ -1,4 +1,4 @@
-"""The compositions that are rendered: a small one of each kind that costs in a way of its own, five seconds each."""
+"""The compositions that are rendered: a small one of each kind that costs in a way of its own, SECONDS each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Composition:
 
     @property
     def html(self) -> str:
-        """The page: `body` on a stage of its size, for five seconds."""
+        """The page: `body` on a stage of its size."""
         return (
             '<!doctype html><html><head><meta charset="UTF-8"><style>*{box-sizing:border-box}'
             f"html,body{{margin:0;width:{self.width}px;height:{self.height}px;overflow:hidden;"

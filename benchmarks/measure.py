@@ -52,19 +52,13 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str], servers: 
     return Cost(cpu, wall, watch.peak)
 
 
-def ssim(video: Path, lossless: Path, fps: int) -> float:
-    """The mean structural similarity of a video's frames, all planes, to pictures (an archive of PNGs) of the same."""
-    pictures = (
-        f"[1:v]scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_inp,format=yuv420p,{_PAIRED}"
-    )
-    graph = f"[0:v]{_PAIRED}[a];{pictures}[b];[a][b]ssim=shortest=1"
-    unpacked = subprocess.Popen(["tar", "-xzOf", lossless, "--wildcards", "frame_*.png"], stdout=subprocess.PIPE)
+def ssim(video: Path, lossless: Path) -> float:
+    """The mean structural similarity of a video's frames, all planes, to those of the videos that `lossless` lists."""
+    converted = "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_inp,format=yuv420p"
+    graph = f"[0:v]{_PAIRED}[a];[1:v]{converted},{_PAIRED}[b];[a][b]ssim=shortest=1"
     command: list[str | Path] = [toolchain.ffmpeg().executable, "-hide_banner", "-nostats", "-i", video]
-    command += ["-f", "image2pipe", "-c:v", "png", "-framerate", str(fps), "-i", "pipe:0", "-lavfi", graph]
-    done = subprocess.run(
-        [*command, "-f", "null", "-"], stdin=unpacked.stdout, capture_output=True, text=True, check=True
-    )
-    unpacked.wait()
+    command += ["-f", "concat", "-safe", "0", "-i", lossless, "-lavfi", graph, "-f", "null", "-"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(re.findall(r"SSIM .*All:([\d.]+)", done.stderr)[-1])
 
 
