@@ -71,6 +71,18 @@ lock:
 	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-header \
 		pyproject.toml -o requirements.lock
 
+# A Prefect server (yours, where one is configured), a work pool, a worker and all deployments of prefect.yaml.
+deploy-local: setup
+	@$(BIN)/python -m deployments.local start
+
+deploy-local-stop:
+	@$(BIN)/python -m deployments.local stop
+	@$(BIN)/prefect-hyperframes server stop
+
+# Block types, the limit on renders and the automations, for the Prefect API that is configured.
+register: setup
+	$(BIN)/python -m deployments.register $(if $(RENDERS),--renders $(RENDERS))
+
 server-stop:
 	$(BIN)/prefect-hyperframes server stop
 

@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import fcntl
 import http.client
-import json
 import logging
 import os
-import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from flows.background import Running, recorded, start
 from lambda_handler.errors import PrefectServerFailed
 
 HEALTH_SECONDS = 3.0
 START_SECONDS = 120.0
-STOP_SECONDS = 10.0
 HOST = "127.0.0.1"
 
 
@@ -47,17 +44,6 @@ class PrefectApi:
         return self.ui or self.api_url.removesuffix("/").removesuffix("/api")
 
 
-@dataclass(frozen=True)
-class _Running:
-    pid: int
-    born: str
-    api_url: str
-
-    @property
-    def alive(self) -> bool:
-        return bool(self.born) and self.born == _birth(self.pid)
-
-
 def ensure_api() -> PrefectApi:
     """The API to use: the configured one when it answers, else the background server, started when needed.
 
@@ -69,26 +55,26 @@ def ensure_api() -> PrefectApi:
     if configured:
         notice = f"{configured.api_url} (PREFECT_API_URL) does not answer; the background server is used instead."
     with _locked():
-        running = _recorded()
+        running = recorded(_record_file())
         if running and answers(running.api_url):
             return PrefectApi(running.api_url, ours=True, started=False, notice=notice)
         if running:
-            _end(running)
+            running.end()
         return PrefectApi(_start().api_url, ours=True, started=True, notice=notice)
 
 
 def server_status() -> PrefectApi | None:
     """The background server, when it answers."""
-    running = _recorded()
+    running = recorded(_record_file())
     return PrefectApi(running.api_url, ours=True, started=False) if running and answers(running.api_url) else None
 
 
 def stop_server() -> bool:
     """Ends the background server; says whether there was one."""
     with _locked():
-        running = _recorded()
+        running = recorded(_record_file())
         if running:
-            _end(running)
+            running.end()
         _record_file().unlink(missing_ok=True)
         return running is not None
 
@@ -172,24 +158,7 @@ def _locked() -> Iterator[None]:
         yield
 
 
-def _recorded() -> _Running | None:
-    """The server of the record, unless its process is gone, or its number is another process's by now."""
-    try:
-        running = _Running(**json.loads(_record_file().read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
-    return running if running.alive else None
-
-
-def _birth(pid: int) -> str:
-    """When the process began, in the kernel's ticks: with the pid it names a process for good."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
-
-
-def _start(tries: int = 3) -> _Running:
+def _start(tries: int = 3) -> Running:
     try:
         return _started_on(_free_port())
     except PrefectServerFailed as error:
@@ -199,7 +168,7 @@ def _start(tries: int = 3) -> _Running:
         raise
 
 
-def _started_on(port: int) -> _Running:
+def _started_on(port: int) -> Running:
     home = state_folder() / "prefect"
     home.mkdir(exist_ok=True)
     log = state_folder() / "server.log"
@@ -213,40 +182,19 @@ def _started_on(port: int) -> _Running:
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "DO_NOT_TRACK": "1",
     }
-    with log.open("w") as told:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)],
-            env=environment,
-            cwd=home,
-            stdin=subprocess.DEVNULL,
-            stdout=told,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    running = _Running(process.pid, _birth(process.pid), f"http://{HOST}:{port}/api")
-    _record_file().write_text(json.dumps(asdict(running)))
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
+    running, process = start(command, environment, home, log, f"http://{HOST}:{port}/api")
+    running.record(_record_file())
     limit = time.monotonic() + START_SECONDS
     while not answers(running.api_url):
         ended = process.poll() is not None
         if ended or time.monotonic() > limit:
-            _end(running)
+            running.end()
             last = " ".join(log.read_text(errors="replace").split())[-300:]
             why = f"ended with status {process.returncode}" if ended else f"did not answer in {START_SECONDS:g} s"
             raise PrefectServerFailed(f"The background Prefect server {why}. Its log, {log}, ends: {last}")
         time.sleep(0.2)
     return running
-
-
-def _end(running: _Running) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(running.pid, signal.SIGTERM)
-    limit = time.monotonic() + STOP_SECONDS
-    while running.alive and time.monotonic() < limit:
-        with suppress(ChildProcessError):
-            os.waitpid(running.pid, os.WNOHANG)
-        time.sleep(0.1)
-    with suppress(ProcessLookupError):
-        os.killpg(running.pid, signal.SIGKILL)
 
 
 def _free_port() -> int:

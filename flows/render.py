@@ -4,7 +4,7 @@
 # no module in which Prefect could look their names up.
 import json
 import time
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from prefect import flow
 from prefect.exceptions import TerminationSignal
@@ -12,6 +12,7 @@ from prefect.states import Cancelled
 from pydantic import BaseModel
 
 from flows.chunks import by_prefect
+from flows.completion import remember, tell_finished, tell_stopped, when_ended
 from flows.native import by_step_functions
 from flows.request import RenderRequest, check, output_uri, project_uri, recorded, render_folder, uri_of
 from flows.status import missing
@@ -25,6 +26,7 @@ from tasks.admission import admitted
 from tasks.artifacts import publish_failure, publish_report, publish_stills
 from tasks.invoke import invoking
 from tasks.published import link_to, publish_asset
+from tasks.reports import Missing
 from tasks.stack import LOCAL, Stack, StackOrName, load_stack
 
 Engine = Literal["prefect", "step-functions"]
@@ -53,7 +55,10 @@ class RenderOutcome(BaseModel):
     warnings: tuple[str, ...]
 
 
-@flow(name="render", flow_run_name="render {request.name}", validate_parameters=True, persist_result=False)
+ENDINGS: dict[str, Any] = {"on_failure": [when_ended], "on_cancellation": [when_ended], "on_crashed": [when_ended]}
+
+
+@flow(name="render", flow_run_name="render {request.name}", validate_parameters=True, persist_result=False, **ENDINGS)
 def render(request: RenderRequest, stack: StackOrName = LOCAL, engine: Engine = "prefect") -> RenderOutcome:
     """Renders one video. What is already rendered in its folder is not rendered again.
 
@@ -68,7 +73,11 @@ def render(request: RenderRequest, stack: StackOrName = LOCAL, engine: Engine = 
 
 
 @flow(
-    name="render-native", flow_run_name="render {request.name} natively", validate_parameters=True, persist_result=False
+    name="render-native",
+    flow_run_name="render {request.name} natively",
+    validate_parameters=True,
+    persist_result=False,
+    **ENDINGS,
 )
 def render_native(request: RenderRequest, stack: StackOrName) -> RenderOutcome:
     """Renders one video by the stack's state machine, and mirrors it: history, progress, result.
@@ -82,7 +91,7 @@ def render_native(request: RenderRequest, stack: StackOrName) -> RenderOutcome:
     return _ended(request, load_stack(stack), "step-functions")
 
 
-@flow(name="resume", flow_run_name="resume {render_prefix}", validate_parameters=True, persist_result=False)
+@flow(name="resume", flow_run_name="resume {render_prefix}", validate_parameters=True, persist_result=False, **ENDINGS)
 def resume(render_prefix: str, stack: StackOrName = LOCAL, engine: Engine = "prefect") -> RenderOutcome:
     """Finishes a render, whoever began it, from its folder alone: what is missing is rendered, and it is assembled.
 
@@ -101,20 +110,25 @@ def resume(render_prefix: str, stack: StackOrName = LOCAL, engine: Engine = "pre
 
 def _ended(request: RenderRequest, stack: Stack, engine: Engine) -> RenderOutcome:
     check(request, stack)
+    folder = RenderFolder(render_folder(request, stack))
+    remember(folder)
     try:
         with admitted():
-            return _rendered(request, stack, engine)
-    except RenderCancelled as error:
-        # The run is shown as cancelled, and whoever called it in Python gets the error all the same.
-        return cast(RenderOutcome, Cancelled(message=error.summary, data=error))
+            return _rendered(request, stack, folder, engine)
     except RenderError as error:
-        _tell_failure(request, stack, error)
+        cancelled = isinstance(error, RenderCancelled)
+        with stack.storage():
+            if not cancelled:
+                publish_failure(request.name, error, folder, _missing(folder))
+            tell_stopped(request.name, folder, error, cancelled=cancelled)
+        if cancelled:
+            # The run is shown as cancelled, and whoever called it in Python gets the error all the same.
+            return cast(RenderOutcome, Cancelled(message=error.summary, data=error))
         raise
 
 
-def _rendered(request: RenderRequest, stack: Stack, engine: Engine) -> RenderOutcome:
+def _rendered(request: RenderRequest, stack: Stack, folder: RenderFolder, engine: Engine) -> RenderOutcome:
     started = time.monotonic()
-    folder = RenderFolder(render_folder(request, stack))
     with stack.storage(), invoking(stack):
         storage.delete(folder.cancel)
         event = PlanEvent(
@@ -138,14 +152,11 @@ def _rendered(request: RenderRequest, stack: Stack, engine: Engine) -> RenderOut
         return _outcome(request, stack, folder, engine, before, captured, started)
 
 
-def _tell_failure(request: RenderRequest, stack: Stack, error: RenderError) -> None:
-    folder = RenderFolder(render_folder(request, stack))
-    with stack.storage():
-        try:
-            lacking = missing(folder)
-        except RenderError:  # what is told already has the better reason
-            lacking = None
-    publish_failure(request.name, error, folder, lacking)
+def _missing(folder: RenderFolder) -> Missing | None:
+    try:
+        return missing(folder)
+    except RenderError:  # the error that is being told has the better reason
+        return None
 
 
 def _outcome(
@@ -166,6 +177,7 @@ def _outcome(
     publish_report(request.name, report, seconds, link_to(report["outputUri"], stack))
     publish_stills(request.name, folder)
     publish_asset(request.name, report, uri_of(request.project))
+    tell_finished(request.name, folder, report, seconds)
     return RenderOutcome(
         output=report["outputUri"],
         size_bytes=report["sizeBytes"],

@@ -48,6 +48,10 @@ class RenderFolder:
         """What the render was asked for with, written before anything is planned: so that anyone can resume it."""
         return storage.join(self.prefix, "request.json")
 
+    def ending(self, run: str) -> str:
+        """The mark of who has told how a run ended: whoever creates it tells."""
+        return storage.join(self.prefix, "endings", f"{run}.json")
+
     @property
     def report(self) -> str:
         """What assemble verified."""

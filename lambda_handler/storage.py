@@ -14,13 +14,15 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, S3Store
 
 from lambda_handler.errors import StorageFull, StorageUnavailable, UriNotAllowed
@@ -173,6 +175,11 @@ def write(uri: str, data: bytes) -> None:
     _put(uri, data, expires=True)
 
 
+def create(uri: str, data: bytes) -> bool:
+    """As `write`, unless there is an object at `uri` already; says whether it did."""
+    return _put(uri, data, expires=True, mode="create")
+
+
 def delete(uri: str) -> None:
     """Removes the object at `uri`, if there is one."""
     location = locate(uri)
@@ -185,15 +192,18 @@ def upload(path: Path, uri: str, *, expires: bool = False) -> None:
     _put(uri, path, expires=expires)
 
 
-def _put(uri: str, content: bytes | Path, *, expires: bool) -> None:
+def _put(uri: str, content: bytes | Path, *, expires: bool, mode: Literal["overwrite", "create"] = "overwrite") -> bool:
     location = locate(uri)
     tag = os.environ.get(EXPIRY_VARIABLE) if expires and isinstance(location.store, S3Store) else None
     name, _, value = (tag or "").partition("=")
     with _reported(uri):
         try:
-            obstore.put(location.store, location.key, content, tags={name: value} if name else None)
+            obstore.put(location.store, location.key, content, tags={name: value} if name else None, mode=mode)
+        except AlreadyExistsError:
+            return False
         except FileNotFoundError as error:
             raise UriNotAllowed(f"{uri} cannot be written: there is no such bucket.") from error
+    return True
 
 
 def download(uri: str, path: Path) -> None:
@@ -219,3 +229,12 @@ def listing(prefix: str) -> dict[str, int]:
     with _reported(prefix):
         batches = obstore.list(location.store, location.key.rstrip("/"))
         return {item["path"].removeprefix(base): item["size"] for batch in batches for item in batch}
+
+
+def written(prefix: str) -> dict[str, datetime]:
+    """When the objects below `prefix` were written, by the part of their keys after it."""
+    location = locate(prefix)
+    base = location.key.rstrip("/") + "/"
+    with _reported(prefix):
+        batches = obstore.list(location.store, location.key.rstrip("/"))
+        return {item["path"].removeprefix(base): item["last_modified"] for batch in batches for item in batch}

@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from flows.cli import rendering, serving, watching
+from flows.cli import aws, batch, rendering, serving, watching
 
 app = typer.Typer(
     help="Render HyperFrames compositions (HTML) to video with Prefect.",
@@ -16,14 +16,18 @@ app = typer.Typer(
 )
 for command in (
     rendering.render,
+    batch.batch,
     watching.progress,
     watching.report,
     watching.cost,
     watching.cancel,
     rendering.stills,
+    aws.deploy,
+    aws.destroy,
     serving.doctor,
 ):
     app.command()(command)
+app.add_typer(aws.sites, name="sites")
 app.add_typer(serving.server, name="server")
 
 

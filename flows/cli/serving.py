@@ -53,3 +53,12 @@ def server_start() -> None:
 
     with reported(as_json=False):
         typer.echo(f"It answers at {ensure_api().ui_url}.")
+
+
+@server.command("url")
+def server_url() -> None:
+    """Print the address of the background server's API, started when needed: export PREFECT_API_URL=$(… server url)."""
+    from flows.prefect_server import ensure_api  # noqa: PLC0415 - see doctor
+
+    with reported(as_json=False):
+        typer.echo(ensure_api().api_url)

@@ -12,6 +12,7 @@ from threading import Thread
 import pytest
 
 from flows import prefect_server
+from flows.background import Running
 from flows.prefect_server import PrefectApi, answers, connected, ensure_api, server_status, state_folder, stop_server
 from lambda_handler.errors import PrefectServerFailed
 
@@ -93,11 +94,11 @@ def test_a_port_lost_to_another_process_is_replaced(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("HYPERFRAMES_STATE", str(tmp_path))
     tried: list[int] = []
 
-    def started_on(port: int) -> prefect_server._Running:
+    def started_on(port: int) -> Running:
         tried.append(port)
         if len(tried) == 1:
             raise PrefectServerFailed(f"It ended. Its log ends: Port {port} is already in use.")
-        return prefect_server._Running(1, "1", f"http://127.0.0.1:{port}/api")
+        return Running(1, "1", f"http://127.0.0.1:{port}/api")
 
     monkeypatch.setattr(prefect_server, "_started_on", started_on)
     assert ensure_api().api_url == f"http://127.0.0.1:{tried[1]}/api"
