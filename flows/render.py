@@ -174,7 +174,7 @@ def _outcome(
         raise MissingPlanArtifact(f"The plan in {folder.prefix} is gone.")
     report = json.loads(storage.read(folder.report))
     seconds = time.monotonic() - started
-    publish_report(request.name, report, seconds, link_to(report["outputUri"], stack))
+    publish_report(request.name, report, seconds, link_to(report["outputUri"], stack), folder)
     publish_stills(request.name, folder)
     publish_asset(request.name, report, uri_of(request.project))
     tell_finished(request.name, folder, report, seconds)

@@ -84,10 +84,14 @@ def publish_chunks(manifest: Manifest, results: Sequence[RenderChunkResult], att
     )
 
 
-def publish_report(name: str, report: Mapping[str, Any], seconds: float, link: str | None) -> None:
-    """Puts the verified facts about the video into the UI, and a link to it, where there is one."""
+def publish_report(
+    name: str, report: Mapping[str, Any], seconds: float, link: str | None, folder: RenderFolder
+) -> None:
+    """Puts the verified facts about the video into the UI, a still of it, and a link to it, where there is one."""
     create_markdown_artifact(
-        reports.finished(name, report, seconds, link), key="render-report", description=f"{name}: finished, verified"
+        reports.finished(name, report, seconds, link, _picture(folder.poster)),
+        key="render-report",
+        description=f"{name}: finished, verified",
     )
 
 
@@ -123,7 +127,13 @@ def publish_stills(name: str, folder: RenderFolder) -> None:
         ("poster", folder.poster, "poster"),
         ("contact-sheet", folder.contact_sheet, "contact sheet"),
     ):
-        if not storage.exists(uri):
-            continue
-        image = base64.b64encode(storage.read(uri)).decode()
-        create_image_artifact(f"data:image/jpeg;base64,{image}", key=key, description=f"{name}: {told}")
+        if picture := _picture(uri):
+            create_image_artifact(picture, key=key, description=f"{name}: {told}")
+
+
+def _picture(uri: str) -> str | None:
+    """The JPEG at `uri` as a data: URL, None where there is none."""
+    try:
+        return f"data:image/jpeg;base64,{base64.b64encode(storage.read(uri)).decode()}"
+    except FileNotFoundError:
+        return None

@@ -28,8 +28,8 @@ class Missing:
         return named + (f" and {more} ranges more" if more > 0 else "")
 
 
-def finished(name: str, report: Mapping[str, Any], seconds: float, link: str | None) -> str:
-    """What was verified about a video."""
+def finished(name: str, report: Mapping[str, Any], seconds: float, link: str | None, picture: str | None) -> str:
+    """What was verified about a video; `link` leads to it, `picture` is a still of it: URLs."""
     cost = report.get("cost")
     facts = {
         "Video": f"[{name}]({link})" if link else f"`{report['outputUri']}`",
@@ -37,7 +37,7 @@ def finished(name: str, report: Mapping[str, Any], seconds: float, link: str | N
         "Picture": f"{report['width']} × {report['height']} px, {report['format']}",
         "Sound": "yes" if report["hasAudio"] else "none",
         "Size": f"{report['sizeBytes'] / 1e6:.2f} MB",
-        "Checked": f"every frame of {len(report['chunks'])} chunks, {report['seamsChecked']} seams",
+        "Checked": f"{_counted(len(report['chunks']), 'chunk')}, {_counted(report['seamsChecked'], 'seam')}",
         "Time taken": f"{seconds:.1f} s",
         "Workers' time": _spent(report.get("profileMs") or {}),
         "Cost": f"{cost['usd']:.4f} USD (estimated: {cost['estimatedUsd']:.4f})" if cost else "",
@@ -45,7 +45,8 @@ def finished(name: str, report: Mapping[str, Any], seconds: float, link: str | N
     }
     warnings = "\n".join(f"- {warning}" for warning in report["warnings"])
     stored = f"\nThe link expires; the video stays at `{report['outputUri']}`.\n" if link else ""
-    return f"# {name}\n\n{_table(facts)}{stored}" + (f"\n## Warnings\n\n{warnings}\n" if warnings else "")
+    still = f"![{name}]({picture})\n\n" if picture else ""
+    return f"# {name}\n\n{still}{_table(facts)}{stored}" + (f"\n## Warnings\n\n{warnings}\n" if warnings else "")
 
 
 def _spent(profile: Mapping[str, float]) -> str:
@@ -67,9 +68,9 @@ def failed(name: str, error: RenderError, folder: str, missing: Missing | None) 
         f"# {name} was not rendered\n\n"
         f"**{error.code}**: {error.summary}\n\n"
         f"## What to do next\n\n{error.resolution}\n\n"
-        f"What is rendered is kept: the same request, or `prefect-hyperframes resume {folder}`, renders what is "
-        f"missing.\n\n"
-        f"## What is there\n\n{lacks}\n\n`{folder}`\n"
+        f"What is rendered is kept. The same request renders what is missing, and so does:\n\n"
+        f"```\nprefect-hyperframes resume {folder}\n```\n\n"
+        f"## What is there\n\n{lacks}\n"
     )
 
 
@@ -107,4 +108,10 @@ def batch_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _table(facts: Mapping[str, str]) -> str:
-    return "| | |\n|---|---|\n" + "".join(f"| {name} | {told} |\n" for name, told in facts.items() if told)
+    """A table whose header is the first fact: markdown has none without a header."""
+    first, *others = (f"| {name} | {told} |\n" for name, told in facts.items() if told)
+    return first + "|---|---|\n" + "".join(others)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")

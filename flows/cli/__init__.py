@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 for command in (
     rendering.render,
+    rendering.resume,
     batch.batch,
     watching.progress,
     watching.report,

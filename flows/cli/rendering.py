@@ -1,8 +1,10 @@
-"""`render` and `stills`."""
+"""`render`, `resume` and `stills`."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,8 +12,10 @@ import typer
 from rich.console import Console
 
 from flows.cli.reporting import Json, plain, reported
+from flows.cli.stacks import Root, StackName, chosen
 from flows.console import RenderBar, lasting, size
-from flows.request import RenderRequest, check, format_for, render_folder, uri_of
+from flows.request import RenderRequest, check, format_for, recorded, render_folder, uri_of
+from flows.status import find
 from flows.stills import make_stills
 from lambda_handler import storage
 from lambda_handler.errors import InvalidConfig
@@ -77,6 +81,33 @@ def render(
         _tell(outcome, ui)
 
 
+def resume(
+    render: Annotated[
+        str, typer.Argument(metavar="RENDER", help="A render folder, or a render's name below the root.")
+    ],
+    workers: Annotated[int | None, typer.Option(help="Worker processes; as many as there are cores.")] = None,
+    root: Root = None,
+    stack: StackName = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Finish a render from its folder, whoever began it: what is missing is rendered, and the video is made."""
+    with reported(as_json):
+        console = Console(stderr=True, quiet=quiet or as_json)
+        with chosen(stack, root) as named:
+            folder = find(render, named.renders)
+            place = _allowing_what_was_asked_for(named, folder, workers) if isinstance(named, LocalStack) else named
+        with _prefect(console) as ui, place.storage():
+            from flows.render import resume as resume_flow  # noqa: PLC0415 - after the API is known
+
+            with RenderBar(folder, console):
+                outcome = resume_flow(folder.prefix, place)
+    if as_json:
+        typer.echo(json.dumps({**outcome.model_dump(mode="json"), "ui": ui}))
+    elif not quiet:
+        _tell(outcome, ui)
+
+
 def stills(
     finished: Annotated[str, typer.Argument(metavar="RENDER", help="A video, or the folder of a finished render.")],
     folder: Annotated[Path, typer.Option("-o", "--output", help="The folder for the pictures.")] = Path(),
@@ -123,28 +154,44 @@ def _request(
 
 
 def _run(request: RenderRequest, stack: LocalStack, *, fresh: bool, console: Console) -> tuple[RenderOutcome, str]:
-    from flows.prefect_server import connected, ensure_api  # noqa: PLC0415 - prefect takes 2 s to import
-
     folder = render_folder(request, stack)
     request = request.model_copy(update={"render_folder": folder})
     if fresh:
         with stack.storage():
             for name in storage.listing(folder):
                 storage.delete(storage.join(folder, name))
+    with _prefect(console) as ui, stack.storage():
+        from flows.render import render as render_flow  # noqa: PLC0415 - after the API is known
+
+        with RenderBar(RenderFolder(folder), console):
+            return render_flow(request, stack), ui
+
+
+def _allowing_what_was_asked_for(stack: LocalStack, folder: RenderFolder, workers: int | None) -> LocalStack:
+    """The stack, with the folder, its project and its video allowed: who resumes a render on a shell may touch them."""
+    where = storage.path_of(folder.prefix)
+    with storage.allowing([where]):
+        request = recorded(folder.prefix)
+    allowed = (where, storage.path_of(request.project), storage.path_of(request.output).parent)
+    return stack.model_copy(update={"allowed": allowed, **({"processes": workers} if workers else {})})
+
+
+@contextmanager
+def _prefect(console: Console) -> Iterator[str]:
+    """Runs flows against the API that there is, and says which; gives the address of its UI."""
+    from flows.prefect_server import connected, ensure_api  # noqa: PLC0415 - prefect takes 2 s to import
+
     with console.status("Looking for Prefect…"):
         api = ensure_api()
     if api.notice:
         console.print(f"[yellow]notice[/yellow]  {plain(api.notice)}")
     console.print(f"Prefect UI  {api.ui_url}" + ("  (started in the background)" if api.started else ""))
-    with connected(api.api_url, quiet=True), stack.storage():
-        from flows.render import render as render_flow  # noqa: PLC0415 - after the API is known
-
-        with RenderBar(RenderFolder(folder), console):
-            return render_flow(request, stack), api.ui_url
+    with connected(api.api_url, quiet=True):
+        yield api.ui_url
 
 
 def _tell(outcome: RenderOutcome, ui: str) -> None:
-    path = storage.path_of(outcome.output)
+    path = storage.path_of(outcome.output) if outcome.output.startswith("file:") else outcome.output
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"\n[bold green]{path}[/bold green]")
     console.print(

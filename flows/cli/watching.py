@@ -90,7 +90,7 @@ def cost(render: Render, root: Root = None, stack: StackName = None, as_json: Js
 
 
 def cancel(render: Render, root: Root = None, stack: StackName = None, as_json: Json = False) -> None:
-    """Have a render's workers stop between two frames. What is rendered is kept; render again to go on."""
+    """Have a render's workers stop between two frames. What is rendered is kept; resume it to go on."""
     with reported(as_json), _folder(render, root, stack) as folder:
         before = stop(folder)
     if as_json:
@@ -145,8 +145,8 @@ def _state_in_words(now: Status) -> str:
     return {
         State.PLANNING: "planning",
         State.RENDERING: "rendering",
-        State.STOPPED: "stopped: no worker has written for a minute; render it again to go on",
-        State.CANCELLED: "cancelled; render it again to go on",
+        State.STOPPED: "stopped: no worker has written for a minute; resume it to go on",
+        State.CANCELLED: "cancelled; resume it to go on",
         State.RENDERED: "every chunk is there; the video is being made of them",
         State.FINISHED: "[green]finished[/green]",
     }[now.state]
@@ -158,7 +158,7 @@ def _report(folder: RenderFolder) -> dict[str, Any]:
     if told is None:
         raise RenderNotFound(
             f"The render in {folder.prefix} is not finished: {now.frames_done} of {now.frames} frames are done.",
-            resolution="Look at it with progress; render it again to go on.",
+            resolution="Look at it with progress; resume it to go on.",
         )
     return told
 

@@ -13,8 +13,11 @@ from rendering import Render
 from typer.testing import CliRunner
 
 from flows.cli import app
+from flows.prefect_server import PrefectApi
 from flows.status import State, status
 from lambda_handler import storage
+from lambda_handler.events import PlanEvent, parse_config
+from lambda_handler.plan import record_request
 from lambda_handler.render_folder import RenderFolder
 
 
@@ -118,3 +121,20 @@ def test_a_render_in_s3_that_nobody_here_started_is_told_too(rendered: Render, b
             boto3.client("s3").upload_file(str(path), bucket, key)
     told = _told("progress", f"s3://{bucket}/renders/promo/")
     assert (told["folder"], told["frames_done"]) == (f"s3://{bucket}/renders/promo", 30)
+
+
+def test_a_render_is_resumed_from_its_folder(api: PrefectApi, planned: Render) -> None:
+    """Of three chunks one is there: the other two are rendered, and the video goes where it was asked for."""
+    planned.chunk(1)
+    output = f"{planned.folder}/out/video.mp4"
+    event = PlanEvent(
+        action="plan",
+        project_s3_uri=planned.project,
+        plan_output_s3_prefix=planned.folder,
+        output_s3_uri=output,
+        config=parse_config(planned.config),
+    )
+    record_request(event)
+    told = _told("resume", planned.folder)
+    assert (told["output"], told["chunks_found"], told["chunks"]) == (output, 1, 3)
+    assert storage.exists(output)
