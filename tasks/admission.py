@@ -10,6 +10,8 @@ from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectNotFound
 
+LEASE_SECONDS = 60
+"""The shortest that Prefect gives: after so long the place of a holder that was killed is free."""
 RENDERS = "hyperframes-renders"
 """Name of the global concurrency limit; `deployments/register.py` creates it."""
 
@@ -19,7 +21,7 @@ def admitted() -> Iterator[None]:
     """Holds one place for a render, waiting until one is free. Where there is no such limit, nobody waits.
 
     Taken once for a render, never for a chunk: each acquisition costs 0.2 s, one after another. A place whose holder
-    was killed is free again after five minutes.
+    was killed is free again after a minute or two.
     """
     with get_client(sync_client=True) as client:
         try:
@@ -31,5 +33,5 @@ def admitted() -> Iterator[None]:
         return
     if limit.active_slots >= limit.limit:
         get_run_logger().info("All %d places for renders are taken; waiting for one", limit.limit)
-    with concurrency(RENDERS):
+    with concurrency(RENDERS, lease_duration=LEASE_SECONDS):
         yield
