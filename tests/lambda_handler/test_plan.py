@@ -222,7 +222,7 @@ def test_the_manifest_is_written_last(planned: Render, roots: Path, monkeypatch:
     monkeypatch.setattr("lambda_handler.plan.publish", broken)
     with pytest.raises(ConnectionError):
         planned.plan()
-    assert storage.listing(planned.folder) == {}
+    assert [*storage.listing(planned.folder)] == ["request.json"]
 
 
 def test_the_manifest_is_plain_json(planned: Render) -> None:
