@@ -136,6 +136,7 @@ def test_logs_reach_the_api_and_not_the_console(api: PrefectApi, capfd: pytest.C
     """The command line draws a bar of its own; the UI has the log all the same."""
     from prefect import flow, get_run_logger
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.sorting import LogSort
 
     @flow
     def speak() -> None:
@@ -144,7 +145,7 @@ def test_logs_reach_the_api_and_not_the_console(api: PrefectApi, capfd: pytest.C
     speak()
     limit = time.monotonic() + 20
     with get_client(sync_client=True) as client:
-        while "heard in the UI only" not in [log.message for log in client.read_logs()]:
+        while "heard in the UI only" not in [log.message for log in client.read_logs(sort=LogSort.TIMESTAMP_DESC)]:
             assert time.monotonic() < limit
             time.sleep(0.3)
     assert "heard in the UI only" not in capfd.readouterr().err
