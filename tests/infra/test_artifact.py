@@ -23,7 +23,7 @@ from infra.artifact import (
     table,
     write_pack,
 )
-from infra.wheels import closure
+from infra.wheels import closure, pins
 from lambda_handler.browser_fonts import OWN_PACKAGES
 from lambda_handler.compile.font_faces import faces, font_package, font_packages
 from lambda_handler.compile.libraries import Bundle
@@ -65,7 +65,9 @@ def test_what_the_worker_imports_it_gets() -> None:
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             imported |= {name.partition(".")[0] for name in names}
     brought_by = packages_distributions()
-    wanted = {canonicalize_name(each) for name in imported for each in brought_by.get(name, ())}
+    # Other tests may have had setuptools put its own copies of packages on the path.
+    locked = {pin.name for pin in pins(LOCK)}
+    wanted = {canonicalize_name(each) for name in imported for each in brought_by.get(name, ())} & locked
     chosen = {pin.name for pin in closure(LOCK, RULES["python"]["roots"], "3.13")}
     assert wanted - chosen <= {"brotli", "manimgx-fonts", "manimgx-fonts-cjk"}, wanted - chosen
     assert "pydantic" in wanted
