@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lambda_handler.compile.script_scope import FAILURE_LABEL
 from lambda_handler.errors import PageAssetMissing, PageScriptFailed
 from lambda_handler.page.tab import Request, ScriptThrew
+from lambda_handler.site import PAGE
 
 ORIGIN = "https://composition.local"
 MAX_CONSOLE_ERRORS = 20
 MAX_CONSOLE_CHARACTERS = 300
+MAX_LINE_CHARACTERS = 120
 
 # Without these the picture is another one; a failed fetch is the page's own business.
 _PICTURE_REQUESTS = frozenset({"Document", "Script", "Stylesheet", "Font", "Image"})
@@ -25,9 +28,11 @@ _FAILED_REQUEST = "Failed to load resource"
 class Problems:
     """Scripts that threw, files that are missing, requests that were refused, errors on the console.
 
-    And the compositions whose timelines have too many tweens to be visited before the first frame.
+    And the compositions whose timelines have too many tweens to be visited before the first frame. `page` is the file
+    of the compiled page.
     """
 
+    page: Path | None = None
     scripts: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -73,9 +78,18 @@ class Problems:
 
     def catch(self, error: ScriptThrew) -> None:
         """Remembers what was thrown, and the file and line where the page's own files have a part in it."""
-        place = re.search(rf"{ORIGIN}/([^\s)]+?:\d+):\d+", error.stack)
+        place = re.search(rf"{ORIGIN}/([^\s)]+?):(\d+):(\d+)", error.stack)
         message = error.message.splitlines()[0] if error.message else "an error without a message"
-        self._note(f"{message} ({place[1]})" if place else message, script=True)
+        where = f" ({self._where(place[1], int(place[2]), int(place[3]))})" if place else ""
+        self._note(message + where, script=True)
+
+    def _where(self, file: str, line: int, column: int) -> str:
+        """`app.js:12`; of the page the line itself, since compiling has given it another number than its author did."""
+        if file != PAGE or self.page is None:
+            return f"{file}:{line}"
+        text = self.page.read_text("utf-8").splitlines()[line - 1]
+        told = text if len(text) <= MAX_LINE_CHARACTERS else text[column - 1 :][:MAX_LINE_CHARACTERS]
+        return f"{file}: {told.strip()}"
 
     def _note(self, text: str, *, script: bool) -> None:
         if script:

@@ -29,6 +29,7 @@ from lambda_handler.page.content_types import content_type
 from lambda_handler.page.gates import BROKEN_PROMISE, PAGE_TIMEOUT_VARIABLE, not_kept, not_ready
 from lambda_handler.page.problems import ORIGIN, Problems
 from lambda_handler.page.tab import Answer, Request, ScriptThrew, Tab
+from lambda_handler.site import PAGE
 from lambda_handler.video.player import Shown, VideoPlayer
 
 DEFAULT_PAGE_TIMEOUT_SECONDS = 45.0
@@ -222,7 +223,7 @@ class CompositionPage:
             return self._page.evaluate(expression, argument)
         except ScriptThrew as error:
             if BROKEN_PROMISE in error.message:
-                raise not_kept(error.message.splitlines()[0].removeprefix("Error: ")) from error
+                raise not_kept(error.message.splitlines()[0]) from error
             raise PageScriptFailed(f"The page failed: {error.message.splitlines()[0]}") from error
 
 
@@ -241,14 +242,14 @@ def opened(
 
     `scale` is the one that the browser was launched with.
     """
-    problems = Problems()
+    problems = Problems(site.get(PAGE))
     served = Served(site)
     with tab.opened(browser, width=width, height=height, scale=scale) as page:
         page.answer = partial(_answer, served, problems)
         page.thrown = problems.catch
         page.said = problems.hear
         page.before_scripts(init_script)
-        page.open(f"{ORIGIN}/index.html")
+        page.open(f"{ORIGIN}/{PAGE}")
         yield CompositionPage(page, served, problems, fps)
 
 

@@ -195,7 +195,8 @@ def _text(argument: Mapping[str, Any]) -> str:
 def _thrown(details: Mapping[str, Any]) -> ScriptThrew:
     exception = details.get("exception", {})
     stack = str(exception.get("description") or _text(exception) if exception else details["text"])
-    message = stack.partition("\n    at ")[0]
+    # Which kind of error it is, is worth telling where it is not just any.
+    message = stack.partition("\n    at ")[0].removeprefix("Error: ")
     if "url" in details and details["url"] and "\n    at " not in stack:
         stack += f"\n    at {details['url']}:{details['lineNumber'] + 1}:{details['columnNumber'] + 1}"
     return ScriptThrew(message, stack)

@@ -78,7 +78,7 @@ def test_a_project_error_is_told_without_a_traceback(server: PrefectApi, project
     done = _run(*_render(project(page("<script>throw new Error('no luck')</script>")), tmp_path))
     assert done.returncode == 1
     assert "PAGE_SCRIPT_FAILED" in done.stderr
-    assert "no luck" in done.stderr
+    assert "threw: no luck (index.html: new Error('no luck')" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
 
 
