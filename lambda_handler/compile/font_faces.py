@@ -14,6 +14,7 @@ from lambda_handler.compile.libraries import Bundle, Package
 
 FONT_ROOT = "/_hf/fonts/"
 
+WAITED_FOR = "font-display: block"
 FACE = re.compile(r"@font-face\s*\{(?P<body>[^}]*)\}", re.IGNORECASE)
 _DESCRIPTOR = re.compile(r"(?P<name>[\w-]+)\s*:\s*(?P<value>[^;]*?)\s*(?:;|$)")
 _RANGE = re.compile(r"u\+([0-9a-f?]+)(?:-([0-9a-f]+))?", re.IGNORECASE)
@@ -96,7 +97,7 @@ def _sheets(package: Package, italics: bool) -> Iterator[Path]:
 def _rule(family: str, served: str, given: Mapping[str, str]) -> str:
     lines = [f"font-family: {quote(family)}", f"src: {f'url({quote(served)})'} format({quote('woff2')})"]
     lines += [f"{name}: {given[name]}" for name in _KEPT if name in given]
-    lines.append("font-display: block")
+    lines.append(WAITED_FOR)
     if "unicode-range" in given:
         lines.append(f"unicode-range: {given['unicode-range']}")
     return "@font-face { " + "; ".join(lines) + " }"

@@ -1,6 +1,7 @@
 """The sources of `@font-face` rules: the first one that can be had is kept, the rule dropped where there is none.
 
 `local()` means a font of the author's machine, which no other has; so another source is what is drawn everywhere.
+And every font is waited for: an optional one would be drawn or not as the machine is fast or slow.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 import tinycss2
 
 from lambda_handler.compile.css_urls import quote
-from lambda_handler.compile.font_faces import FACE
+from lambda_handler.compile.font_faces import FACE, WAITED_FOR
 from lambda_handler.errors import AssetFetchUnavailable, PageAssetMissing
 
 _RULE = re.compile(rf"/\*[\s\S]*?(?:\*/|\Z)|{FACE.pattern}", re.IGNORECASE)
@@ -33,9 +34,9 @@ class LostFont:
 
 
 def rewrite_sources(css: str, place: Callable[[str], str], lose: Callable[[LostFont], None]) -> str:
-    """`css` whose `@font-face` rules name one source each, `place(url)`; rules without any are told to `lose`.
+    """`css` whose `@font-face` rules name one source each, `place(url)`, and have it waited for.
 
-    `place` raises PageAssetMissing or AssetFetchUnavailable for what cannot be had.
+    Rules without any are told to `lose`. `place` raises PageAssetMissing, AssetFetchUnavailable for what cannot be had.
     """
 
     def rewritten(body: str, whole: str) -> str:
@@ -55,10 +56,9 @@ def rewrite_sources(css: str, place: Callable[[str], str], lose: Callable[[LostF
             except (PageAssetMissing, AssetFetchUnavailable) as error:
                 reason = reason or error
                 continue
-            if len(sources) == 1 and placed == url:
+            if len(sources) == 1 and placed == url and all(item.lower_name != "font-display" for item in declarations):
                 return whole
-            kept = [item for item in declarations if item.lower_name != "src"]
-            lines = [f"{item.name}: {tinycss2.serialize(item.value).strip()}" for item in kept]
+            lines = [_line(item) for item in declarations if item.lower_name != "src"]
             return "@font-face { " + "; ".join([*lines, f"src: url({quote(placed)}){_behind_url(source)}"]) + " }"
         if reason is None and any(_url(source) is not None for source in sources):
             reason = PageAssetMissing(f'The @font-face rule of "{family}" has no source in a format of today.')
@@ -66,6 +66,12 @@ def rewrite_sources(css: str, place: Callable[[str], str], lose: Callable[[LostF
         return ""
 
     return _RULE.sub(lambda match: match[0] if match["body"] is None else rewritten(match["body"], match[0]), css)
+
+
+def _line(declaration: Any) -> str:
+    if declaration.lower_name == "font-display":
+        return WAITED_FOR
+    return f"{declaration.name}: {tinycss2.serialize(declaration.value).strip()}"
 
 
 def _parts(value: Sequence[Any]) -> list[list[Any]]:

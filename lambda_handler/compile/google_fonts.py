@@ -66,6 +66,5 @@ def rewrite_imports(css: str, rewrite: Callable[[str], str | None]) -> str:
 
 
 def trimmed(css: str, characters: Collection[int]) -> str:
-    """Google's answer without the subsets that `characters` do not need, never swapping fonts in late."""
-    css = FACE.sub(lambda match: match[0] if needed(match["body"], characters) else "", css)
-    return re.sub(r"font-display:\s*\w+", "font-display: block", css)
+    """Google's answer without the subsets that `characters` do not need."""
+    return FACE.sub(lambda match: match[0] if needed(match["body"], characters) else "", css)

@@ -313,6 +313,14 @@ def test_of_several_sources_the_first_that_can_be_had_is_drawn(tmp_path: Path, s
     assert page.localised.warnings == ()
 
 
+@pytest.mark.parametrize("source", ["a.woff2", "data:font/woff2;base64,AA"])
+def test_every_font_is_waited_for(tmp_path: Path, source: str) -> None:
+    """Whether an optional one is drawn would depend on how long it took to load."""
+    rule = f"@font-face {{ font-family: 'Mine'; FONT-DISPLAY: optional; src: url({source}) }}"
+    page = localised(f"<style>{rule} a {{ font-family: Mine }}</style>", tmp_path, files={"a.woff2": ""})
+    assert f'@font-face {{ font-family: "Mine"; font-display: block; src: url("{source}") }}' in page.html
+
+
 def test_a_rule_in_a_comment_is_none(tmp_path: Path) -> None:
     """Its file need not be there."""
     css = "/* @font-face { font-family: X; src: url(gone.woff2) } */ a { color: red }"
