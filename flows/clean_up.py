@@ -39,23 +39,23 @@ def clean_up(stack: StackOrName = LOCAL, older_than_days: float = 30, dry_run: b
     place = load_stack(stack)
     before = datetime.now(UTC) - timedelta(days=older_than_days)
     with place.storage():
-        written, sizes = storage.written(place.renders), storage.listing(place.renders)
+        there = storage.objects(place.renders)
         newest: dict[str, datetime] = {}
-        for name, when in written.items():
+        for name, stored in there.items():
             folder = name.partition("/")[0]
-            newest[folder] = max(when, newest.get(folder, when))
+            newest[folder] = max(stored.written, newest.get(folder, stored.written))
         old = [folder for folder, when in sorted(newest.items()) if when < before]
         found: list[dict[str, Any]] = []
         for folder in old:
             uri = storage.join(place.renders, folder)
-            names = [name for name in written if name.startswith(f"{folder}/")]
+            names = [name for name in there if name.startswith(f"{folder}/")]
             video = _video(RenderFolder(uri))
             doomed = [name for name in names if storage.join(place.renders, name) != video]
             for name in () if dry_run else doomed:
                 storage.delete(storage.join(place.renders, name))
             if place.kind == "local" and not dry_run:
                 _remove_empty(storage.local_path(uri))
-            size = sum(sizes.get(name, 0) for name in doomed)
+            size = sum(there[name].size for name in doomed)
             found.append(
                 {"folder": uri, "written": f"{newest[folder]:%Y-%m-%d %H:%M}", "objects": len(doomed), "bytes": size}
             )

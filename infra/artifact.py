@@ -40,6 +40,7 @@ else:
 
 CONTENTS = CHECKOUT / "infra" / "artifact.toml"
 BUILD = CHECKOUT / "build"
+FUNCTION = "function"
 PYTHON = "3.13"
 CHROME_SOURCES = ("sparticuz", "chrome-headless-shell")
 MIB = 1024**2
@@ -75,7 +76,7 @@ def build(
 ) -> list[Row]:
     """Builds the artifact below `output`; returns what is in it."""
     contents = tomllib.loads(CONTENTS.read_text())
-    stage = output / "function"
+    stage = output / FUNCTION
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
     with tempfile.TemporaryDirectory(dir=output, prefix="building-") as scratch:

@@ -90,7 +90,7 @@ def recorded(
     beating.start()
     try:
         yield record
-    except Exception as error:
+    except BaseException as error:
         record.told = {"error": error.code if isinstance(error, RenderError) else type(error).__name__}
         raise
     finally:

@@ -387,7 +387,10 @@ class StorageFull(MachineError):
     """No space is left where the worker writes."""
 
     code = "STORAGE_FULL"
-    advice = "Free disk space, or set TMPDIR and --root to a larger disk; what is rendered is kept."
+    advice = (
+        "Free disk space, or set TMPDIR and --root to a larger disk; in Lambda, whose disk is as large as it can be, "
+        "use smaller chunks (chunkSize) or smaller files. What is rendered is kept."
+    )
 
 
 class IntegrityError(RenderError):
@@ -413,6 +416,7 @@ class MissingPlanArtifact(IntegrityError):
     """The manifest, or an artifact it names, is not in the render folder."""
 
     code = "MISSING_PLAN_ARTIFACT"
+    advice = "Run the same request again: what is missing of the plan is stored again, and what is rendered is kept."
 
 
 class ChunkIndexOutOfRange(IntegrityError):

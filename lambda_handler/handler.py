@@ -18,7 +18,6 @@ from lambda_handler.chunk import render_chunk
 from lambda_handler.errors import RenderError, StorageFull
 from lambda_handler.events import AssembleEvent, PlanEvent, RenderChunkEvent, parse, to_wire
 from lambda_handler.limits import Context, Watch
-from lambda_handler.plan import plan
 from lambda_handler.scratch import tidy
 
 IN_LAMBDA = "AWS_LAMBDA_RUNTIME_API" in os.environ
@@ -77,6 +76,9 @@ def _recorded(asked: Asked, context: Context | None, started: float) -> dict[str
 def _dispatch(asked: Asked, watch: Watch, record: str | None) -> dict[str, Any]:
     match asked:
         case PlanEvent():
+            # It takes with it all that compiles a page, which the many cold starts of chunks can do without.
+            from lambda_handler.plan import plan  # noqa: PLC0415
+
             return to_wire(plan(asked, watch.at))
         case RenderChunkEvent():
             return to_wire(render_chunk(asked, watch.frames))

@@ -15,7 +15,7 @@ from lambda_handler.unpack import SCRATCH_PREFIX
 NEEDED_BYTES = 512 * 1024**2
 """Room for a chunk's artifacts and its video."""
 
-# Our own folders, and those that the browser and its driver make; never the unpacked tools.
+# Our own folders, and those that the browser makes; never the unpacked tools.
 _PREFIXES = ("hf-plan-", "hf-chunk-", "hf-assemble-", "hf-browser-", ".org.chromium.", "org.chromium.")
 _STARTED = time.time()
 
@@ -37,10 +37,7 @@ def tidy(*, started: float = _STARTED) -> None:
             if _free(folder) < NEEDED_BYTES:
                 _remove(path)
     if (free := _free(folder)) < NEEDED_BYTES:
-        raise StorageFull(
-            f"{folder} has {free // 1024**2} MiB left, and a chunk needs {NEEDED_BYTES // 1024**2}.",
-            resolution="Raise the function's ephemeral storage (EphemeralStorage); what is rendered is kept.",
-        )
+        raise StorageFull(f"{folder} has {free // 1024**2} MiB left, and a chunk needs {NEEDED_BYTES // 1024**2}.")
 
 
 def _left_in(folder: Path) -> Iterator[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,15 +18,15 @@ TRANSFERS = 16
 
 
 def stage(files: Mapping[str, Path | bytes], folder: Path) -> dict[str, Path]:
-    """Puts every file below `folder` under its served path; returns served path -> file."""
+    """Served path -> file; what is no file yet is written below `folder`, the others stay where they are."""
     site: dict[str, Path] = {}
     for served, content in files.items():
+        if isinstance(content, Path):
+            site[served] = content
+            continue
         site[served] = target = folder / "site" / hashlib.sha256(served.encode()).hexdigest()
         target.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(content, bytes):
-            target.write_bytes(content)
-        else:
-            shutil.copyfile(content, target)
+        target.write_bytes(content)
     return site
 
 
@@ -49,7 +48,7 @@ def publish_one(path: str, file: Path, prefix: str, role: Role) -> Artifact:
     """Uploads the file, where it is not there yet, under its sha256; returns the artifact."""
     artifact = Artifact(path=path, sha256=sha256_of(file), size_bytes=file.stat().st_size, role=role)
     uri = storage.join(prefix, artifact.key)
-    if not storage.exists(uri):
+    if storage.size_of(uri) != artifact.size_bytes:
         storage.upload(file, uri, expires=True)
     return artifact
 

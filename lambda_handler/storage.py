@@ -37,6 +37,14 @@ _reached: dict[str, list[S3Store]] = {}
 
 
 @dataclass(frozen=True)
+class Stored:
+    """An object's size in bytes, and when it was written."""
+
+    size: int
+    written: datetime
+
+
+@dataclass(frozen=True)
 class Location:
     """One object, or a prefix, in a store. `key` has no leading slash."""
 
@@ -146,7 +154,7 @@ def _reported(uri: str) -> Iterator[None]:
         raise
     except (BaseError, OSError) as error:
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
-            raise StorageFull(f"No space is left to write {uri}.") from error
+            raise StorageFull(f"No space is left for {uri}.") from error
         if isinstance(error, (PermissionError, PermissionDeniedError, UnauthenticatedError)):
             raise UriNotAllowed(f"This worker has no permission for {uri}.") from error
         raise StorageUnavailable(f"{uri}: {str(error).splitlines()[0][:300]}") from error
@@ -154,13 +162,17 @@ def _reported(uri: str) -> Iterator[None]:
 
 def exists(uri: str) -> bool:
     """Whether there is an object at `uri`."""
+    return size_of(uri) is not None
+
+
+def size_of(uri: str) -> int | None:
+    """The object's size in bytes; None where there is none."""
     location = locate(uri)
     with _reported(uri):
         try:
-            obstore.head(location.store, location.key)
+            return obstore.head(location.store, location.key)["size"]
         except FileNotFoundError:
-            return False
-        return True
+            return None
 
 
 def read(uri: str) -> bytes:
@@ -209,7 +221,7 @@ def _put(uri: str, content: bytes | Path, *, expires: bool, mode: Literal["overw
 def download(uri: str, path: Path) -> None:
     """Writes the object to `path`, whole or not at all. Raises FileNotFoundError."""
     location = locate(uri)
-    with _reported(str(path)):
+    with _reported(uri):
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=path.parent, prefix="downloading-") as scratch:
             partial = Path(scratch) / "partial"
@@ -222,19 +234,19 @@ def download(uri: str, path: Path) -> None:
             partial.replace(path)
 
 
+def objects(prefix: str) -> dict[str, Stored]:
+    """The objects below `prefix`, by the part of their keys after it."""
+    location = locate(prefix)
+    base = location.key.rstrip("/") + "/"
+    with _reported(prefix):
+        batches = obstore.list(location.store, location.key.rstrip("/"))
+        return {
+            item["path"].removeprefix(base): Stored(item["size"], item["last_modified"])
+            for batch in batches
+            for item in batch
+        }
+
+
 def listing(prefix: str) -> dict[str, int]:
     """Sizes in bytes of the objects below `prefix`, by the part of their keys after it."""
-    location = locate(prefix)
-    base = location.key.rstrip("/") + "/"
-    with _reported(prefix):
-        batches = obstore.list(location.store, location.key.rstrip("/"))
-        return {item["path"].removeprefix(base): item["size"] for batch in batches for item in batch}
-
-
-def written(prefix: str) -> dict[str, datetime]:
-    """When the objects below `prefix` were written, by the part of their keys after it."""
-    location = locate(prefix)
-    base = location.key.rstrip("/") + "/"
-    with _reported(prefix):
-        batches = obstore.list(location.store, location.key.rstrip("/"))
-        return {item["path"].removeprefix(base): item["last_modified"] for batch in batches for item in batch}
+    return {name: stored.size for name, stored in objects(prefix).items()}

@@ -35,9 +35,7 @@ def main(
     """
     with reported(as_json=False):
         reference = installed(toolchain.tools_folder() / f"reference-{VERSION}")
-        projects = {
-            str(path.relative_to(folder)) if path != folder else path.name: path for path in compositions(folder)
-        }
+        projects = {_name(path, folder): path for path in compositions(folder)}
         chosen = {name: path for name, path in projects.items() if not only or name in only}
         if not chosen:
             raise ProjectNotFound(f"There is no composition in {folder}: no folder in it has an index.html.")

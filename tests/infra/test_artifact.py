@@ -14,7 +14,9 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from infra.artifact import (
+    BUILD,
     CONTENTS,
+    FUNCTION,
     Row,
     TooLarge,
     browser_files,
@@ -182,8 +184,9 @@ def test_what_the_image_copies_is_what_the_build_makes() -> None:
     """The image's own build cannot run everywhere; its sources are where it looks for them."""
     lines = (CHECKOUT / "infra" / "Dockerfile").read_text().splitlines()
     copied = [line.split()[1] for line in lines if line.startswith("COPY")]
-    assert copied == ["build/function/"]
+    made = (BUILD / FUNCTION).relative_to(CHECKOUT).as_posix()
+    assert copied == [f"{made}/"]
     handler = next(line for line in lines if line.startswith("CMD"))
     assert '"lambda_handler.handler.handler"' in handler
     ignored = (CHECKOUT / "infra" / "Dockerfile.dockerignore").read_text().split()
-    assert ignored == ["*", "!build/function"]
+    assert ignored == ["*", f"!{made}"]

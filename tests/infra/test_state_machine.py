@@ -291,7 +291,9 @@ def test_many_chunks_stay_far_below_the_limits(chunks: int, kilobytes: int) -> N
     assert sum(isinstance(event, RenderChunkEvent) for event in roles.events) == chunks
     assert len(execution.history) < 40
     assert execution.largest_payload < kilobytes * 1024
-    # A distributed map may put out 256 KiB; its output is an array of what its chunks do.
+    # A distributed map may put out 256 KiB; its output is an array of what is kept of each chunk.
+    (chunk,) = definition()["States"]["RenderManyChunks"]["ItemProcessor"]["States"].values()
+    assert chunk["ResultSelector"] == {"ChunkIndex.$": "$.Payload.ChunkIndex"}
     assert len(json.dumps([{"ChunkIndex": index} for index in range(chunks)])) < PAYLOAD_LIMIT / 4
 
 

@@ -68,7 +68,7 @@ def test_a_disk_without_room_is_told_before_work_begins(disk: Path, monkeypatch:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100 * 1024**2))
     with pytest.raises(StorageFull, match="100 MiB left") as caught:
         scratch.tidy()
-    assert "EphemeralStorage" in caught.value.resolution
+    assert "chunkSize" in caught.value.resolution
 
 
 @dataclass(frozen=True)

@@ -89,9 +89,9 @@ def test_the_same_request_finds_its_plan(planned: Render, monkeypatch: pytest.Mo
     assert (path.read_bytes(), path.stat().st_mtime_ns) == (before, written)
 
 
-@pytest.mark.parametrize("lost", ["index.html", "_hf/init.js"])
-def test_artifacts_that_have_expired_are_stored_again(planned: Render, lost: str) -> None:
-    """A bucket's lifecycle takes objects one by one. The manifest stays as it was, the cut too."""
+@pytest.mark.parametrize(("lost", "cut"), [("index.html", False), ("_hf/init.js", False), ("index.html", True)])
+def test_artifacts_that_have_expired_are_stored_again(planned: Render, lost: str, cut: bool) -> None:
+    """A bucket's lifecycle takes objects one by one; and half of one is none. The manifest stays, the cut too."""
     manifest = storage.local_path(f"{planned.folder}/plan/manifest.json")
     told = json.loads(manifest.read_bytes()) | {"chunks": [[0, 12], [12, 30]]}
     manifest.write_text(planned.manifest.model_validate(told).model_dump_json(by_alias=True))
@@ -99,7 +99,10 @@ def test_artifacts_that_have_expired_are_stored_again(planned: Render, lost: str
     (artifact,) = (each for each in planned.manifest.artifacts if each.path == lost)
     file = storage.local_path(f"{planned.folder}/plan/artifacts/{artifact.key}")
     content = file.read_bytes()
-    file.unlink()
+    if cut:
+        file.write_bytes(content[:10])
+    else:
+        file.unlink()
     assert planned.plan()["ChunkCount"] == 2
     assert (file.read_bytes(), manifest.read_bytes()) == (content, before)
     assert planned.chunk(1)["FramesCaptured"] == 18

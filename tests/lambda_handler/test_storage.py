@@ -272,11 +272,15 @@ def answering(bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_missing_permission_is_not_tried_again(answering: dict[str, int], bucket: str, status: int) -> None:
-    """Waiting mends no policy."""
+def test_a_missing_permission_is_not_tried_again(
+    answering: dict[str, int], bucket: str, tmp_path: Path, status: int
+) -> None:
+    """Waiting mends no policy. It is the object that is named, whatever was wanted of it."""
     answering["status"] = status
-    with pytest.raises(UriNotAllowed, match="no permission"):
+    with pytest.raises(UriNotAllowed, match=f"no permission for s3://{bucket}/a"):
         storage.read(f"s3://{bucket}/a")
+    with pytest.raises(UriNotAllowed, match=f"no permission for s3://{bucket}/a"):
+        storage.download(f"s3://{bucket}/a", tmp_path / "a")
 
 
 def test_any_other_fault_of_the_store_may_mend_itself(answering: dict[str, int], bucket: str) -> None:
