@@ -1,17 +1,14 @@
 """The batch flow: a row of its own for each video, a few at once, and none that sinks the others."""
 
-from __future__ import annotations
-
-import threading
+# Annotations as they are, not as text: see flows/render.py.
 import time
 from collections.abc import Sequence
-from typing import Literal, cast
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+from typing import Literal
 
-from prefect import flow, task, unmapped
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 from prefect.exceptions import TerminationSignal
-from prefect.futures import PrefectFuture
-from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel
 
 from flows.render import Engine, RenderOutcome, render
@@ -47,23 +44,6 @@ class BatchOutcome(BaseModel):
     seconds: float
 
 
-class _Sign:
-    """Tells rows that the batch was cancelled, and which of them have begun."""
-
-    def __init__(self) -> None:
-        self.stopped = threading.Event()
-        self.begun: set[int] = set()
-
-
-@task(name="row", task_run_name="row[{row.number:04d}] {row.request.name}", cache_policy=NO_CACHE, persist_result=False)
-def render_row(row: Row, stack: Stack, engine: Engine, sign: _Sign) -> RenderOutcome:
-    """Renders a row as a flow run of its own. Raises the RenderError that stopped it."""
-    if sign.stopped.is_set():
-        raise RenderCancelled("The batch was cancelled before this row was begun.")
-    sign.begun.add(row.number)
-    return render(row.request, stack, engine)
-
-
 @flow(name="render-batch", flow_run_name="batch {request.name}", validate_parameters=True, persist_result=False)
 def render_batch(request: BatchRequest, stack: StackOrName = LOCAL, engine: Engine = "prefect") -> BatchOutcome:
     """Renders many videos. Every row is checked before one is started; one that fails does not stop the others.
@@ -94,51 +74,40 @@ def render_batch(request: BatchRequest, stack: StackOrName = LOCAL, engine: Engi
 
 
 def _rendered(rows: Sequence[Row], stack: Stack, engine: Engine, at_once: int) -> list[RowOutcome]:
-    sign = _Sign()
-    runner: ThreadPoolTaskRunner[RenderOutcome] = ThreadPoolTaskRunner(max_workers=at_once)
-    with runner:
-        mapped = runner.map(
-            render_row,
-            {"row": list(rows), "stack": unmapped(stack), "engine": unmapped(engine), "sign": unmapped(sign)},
-        )
-        futures = cast(Sequence[PrefectFuture[RenderOutcome]], mapped)
+    # Threads and no task runs: what a flow run within a task run does would count as the batch's own, and would be
+    # rolled back with a row that fails.
+    with ThreadPoolExecutor(at_once) as pool:
+        futures = [pool.submit(copy_context().run, render, row.request, stack, engine) for row in rows]
         try:
             _follow(futures)
         except (TerminationSignal, KeyboardInterrupt):
-            sign.stopped.set()
-            _cancel(rows, futures, stack, sign)
+            _cancel(rows, futures, stack)
             raise
     return [_outcome(row, future, stack) for row, future in zip(rows, futures, strict=True)]
 
 
-def _follow(futures: Sequence[PrefectFuture[RenderOutcome]]) -> None:
-    ended, left = threading.Semaphore(0), len(futures)
-    for future in futures:
-        future.add_done_callback(lambda _future: ended.release())
+def _follow(futures: Sequence[Future[RenderOutcome]]) -> None:
     shown = ProgressArtifact("batch-progress")
     publish_rows(shown, 0, len(futures))
+    left = set(futures)
     while left:
-        if ended.acquire(timeout=LOOK_SECONDS):
-            left -= 1
-            publish_rows(shown, len(futures) - left, len(futures))
+        ended, left = wait(left, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+        if ended:
+            publish_rows(shown, len(futures) - len(left), len(futures))
 
 
-def _cancel(rows: Sequence[Row], futures: Sequence[PrefectFuture[RenderOutcome]], stack: Stack, sign: _Sign) -> None:
-    """Until every row has ended: one that was just beginning may have taken the mark away."""
-    ended, left = threading.Semaphore(0), len(futures)
-    for future in futures:
-        future.add_done_callback(lambda _future: ended.release())
+def _cancel(rows: Sequence[Row], futures: Sequence[Future[RenderOutcome]], stack: Stack) -> None:
+    """Begins no other row, and stops those that run, until they have ended: one just begun may take the mark away."""
+    running = {future: row for row, future in zip(rows, futures, strict=True) if not future.cancel()}
+    left = set(running)
     while left:
-        for row, future in zip(rows, futures, strict=True):
-            if row.number in sign.begun and not future.state.is_final():
-                storage.write(RenderFolder(render_folder(row.request, stack)).cancel, b"")
-        if ended.acquire(timeout=LOOK_SECONDS):
-            left -= 1
+        for future in left:
+            storage.write(RenderFolder(render_folder(running[future].request, stack)).cancel, b"")
+        _, left = wait(left, timeout=LOOK_SECONDS)
 
 
-def _outcome(row: Row, future: PrefectFuture[RenderOutcome], stack: Stack) -> RowOutcome:
-    future.wait()
-    ending = future.result(raise_on_failure=False)
+def _outcome(row: Row, future: Future[RenderOutcome], stack: Stack) -> RowOutcome:
+    ending = future.exception() or future.result()
     folder = render_folder(row.request, stack)
     if isinstance(ending, RenderOutcome):
         return RowOutcome(

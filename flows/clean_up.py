@@ -1,7 +1,6 @@
 """The clean-up flow: render folders that nobody has written to for long are deleted. Videos stay."""
 
-from __future__ import annotations
-
+# Annotations as they are, not as text: see flows/render.py.
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -86,7 +87,7 @@ def read_rows(batch: BatchRequest, stack: Stack) -> tuple[Row, ...]:
 
     Raises BatchInvalid naming everything that is wrong, row by row.
     """
-    written = _written(batch.rows)
+    written = _written(batch.rows, stack)
     if not written:
         raise BatchInvalid(f"The batch {batch.name} has no rows.", resolution="Give it one row for each video.")
     if len(written) > MOST_ROWS:
@@ -189,7 +190,8 @@ class _Checking:
         if key not in self._declared:
             folder = self._scratch / str(len(self._declared))
             try:
-                fetch_project(key[0], folder)
+                with _reading(key[0], self._stack):
+                    fetch_project(key[0], folder)
                 self._declared[key] = declared_by(folder, entry)
             except RenderError as error:
                 self._declared[key] = error
@@ -250,12 +252,18 @@ class _FromCsv(dict[str, Any]):
     """A row whose values are all text."""
 
 
-def _written(rows: str | Sequence[Mapping[str, Any]]) -> Sequence[object]:
+def _reading(uri: str, stack: Stack) -> AbstractContextManager[None]:
+    """Lets what is on this machine be read for a stack on AWS too, whose workers never touch it."""
+    return storage.allowing([storage.path_of(uri)] if stack.kind == "aws" and uri.startswith("file:") else [])
+
+
+def _written(rows: str | Sequence[Mapping[str, Any]], stack: Stack) -> Sequence[object]:
     if not isinstance(rows, str):
         return rows
     uri = uri_of(rows)
     try:
-        text = storage.read(uri).decode("utf-8-sig")
+        with _reading(uri, stack):
+            text = storage.read(uri).decode("utf-8-sig")
     except FileNotFoundError as error:
         raise BatchInvalid(f"There is no file of rows at {rows}.", resolution="Check the path.") from error
     except UnicodeDecodeError as error:

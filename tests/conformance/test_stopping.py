@@ -14,11 +14,12 @@ from uuid import uuid4
 
 import boto3
 import pytest
-from engines import ENGINES, place
+from engines import ENGINES, Place, place
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterName
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling
+from rendering import Project
 from simulated import Asked
 from simulated_worker import FRAMES, Worker
 
@@ -39,6 +40,13 @@ from flows.render import render
 from flows.request import RenderRequest
 from tasks.stack import AwsStack
 render(RenderRequest(**json.loads(sys.argv[1])), AwsStack(**json.loads(sys.argv[2])), sys.argv[3])
+"""
+BATCH_CHILD = """
+import json, sys
+from flows.batch import render_batch
+from flows.rows import BatchRequest
+from tasks.stack import AwsStack
+render_batch(BatchRequest(**json.loads(sys.argv[1])), AwsStack(**json.loads(sys.argv[2])))
 """
 
 
@@ -77,6 +85,47 @@ def test_a_terminated_flow_leaves_nothing_running(api: PrefectApi, bucket: str, 
         assert (outcome.frames, outcome.chunks) == (6 * FRAMES, 6)
     assert took < SOON_SECONDS
     print(json.dumps({"engine": engine, "seconds": round(took, 1)}))
+
+
+def test_a_terminated_batch_stops_the_rows_that_run_and_begins_no_other(
+    api: PrefectApi, bucket: str, project: Project, tmp_path: Path
+) -> None:
+    """Every row that had begun says cancelled, in its folder and as a flow run."""
+    hold = threading.Event()
+
+    def before(event: Asked, _attempt: int) -> None:
+        if event.action == "renderChunk":
+            hold.wait(60)
+
+    worker = Worker(chunks=2, before=before)
+    with place(bucket, worker, concurrency=4) as made:
+        stem = f"row-{uuid4().hex[:8]}"
+        rows = [{"output": f"{stem}-{name}.mp4"} for name in ("one", "two", "three")]
+        written = tmp_path / "rows.jsonl"
+        written.write_text("\n".join(json.dumps(row) for row in rows))
+        asked = {"rows": str(written), "project": str(project()), "in_flight": 2}
+        command = [sys.executable, "-c", BATCH_CHILD, json.dumps(asked), made.stack.model_dump_json()]
+        log = (tmp_path / "log").open("w")
+        flow = subprocess.Popen(command, env={**os.environ, "PREFECT_API_URL": api.api_url}, stdout=log, stderr=log)
+        while len(begun := _folders_with(made, "plan/manifest.json")) < 2:
+            assert flow.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        while worker.attempts("renderChunk", 0) < 2:
+            time.sleep(0.05)
+        flow.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        flow.wait(30)
+        took = time.monotonic() - began
+        hold.set()
+        assert _folders_with(made, "cancel") == begun
+        assert worker.attempts("plan") == 2
+    assert took < SOON_SECONDS
+    assert _chunk_states(f"render {stem}-one.mp4") == {"CANCELLED"}
+
+
+def _folders_with(made: Place, name: str) -> set[str]:
+    """The stack's render folders that hold an object of that name."""
+    return {path.partition("/")[0] for path in storage.listing(made.stack.renders) if path.endswith(f"/{name}")}
 
 
 def test_a_cancelled_run_whose_process_is_gone_is_stopped_by_prefects_hook(api: PrefectApi, bucket: str) -> None:
@@ -131,6 +180,6 @@ def _chunk_states(flow_run: str) -> set[str]:
         while True:
             tasks = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])))
             states = {task.state_type.value for task in tasks if task.state_type and task.name.startswith("render")}
-            if "RUNNING" not in states or time.monotonic() > limit:
+            if (states and "RUNNING" not in states) or time.monotonic() > limit:
                 return states
             time.sleep(0.5)

@@ -13,19 +13,21 @@ REQUEST = {"project": "examples/orbit", "output": "out/orbit.mp4", "config": {"c
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters"),
+    ("module", "name", "parameters"),
     [
-        ("render", {"request": REQUEST, "stack": "local", "engine": "step-functions"}),
-        ("render_native", {"request": REQUEST, "stack": "production"}),
-        ("resume", {"render_prefix": "s3://bucket/renders/orbit", "stack": "local", "engine": "prefect"}),
+        ("render", "render", {"request": REQUEST, "stack": "local", "engine": "step-functions"}),
+        ("render", "render_native", {"request": REQUEST, "stack": "production"}),
+        ("render", "resume", {"render_prefix": "s3://bucket/renders/orbit", "stack": "local", "engine": "prefect"}),
+        ("batch", "render_batch", {"request": {"rows": "rows.csv"}, "stack": "local", "engine": "prefect"}),
+        ("clean_up", "clean_up", {"stack": "local", "older_than_days": 1.5, "dry_run": True}),
     ],
 )
-@pytest.mark.parametrize("place", [f"{CHECKOUT}/flows/render.py:", "flows.render."])
+@pytest.mark.parametrize("place", [f"{CHECKOUT}/flows/{{}}.py:", "flows.{}."])
 def test_a_flow_takes_its_parameters_wherever_it_is_loaded_from(
-    place: str, name: str, parameters: dict[str, Any]
+    place: str, module: str, name: str, parameters: dict[str, Any]
 ) -> None:
     """Where its annotations' names cannot be looked up, Prefect would fail every run before it begins."""
-    flow: Flow[..., Any] = load_flow_from_entrypoint(f"{place}{name}")
+    flow: Flow[..., Any] = load_flow_from_entrypoint(place.format(module) + name)
     taken = flow.validate_parameters(parameters)
     assert set(taken) == set(parameters)
     stack = flow.parameters.model_dump()["properties"].get("stack", {})
