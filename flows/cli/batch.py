@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +52,8 @@ def batch(
                 in_flight=in_flight,
                 dry_run=dry_run,
             )
-            here = LocalStack(root=(root or default_root()).absolute(), allowed=(Path.cwd(), rows.absolute().parent))
+            named = (rows.absolute().parent, *_folders(project, output))
+            here = LocalStack(root=(root or default_root()).absolute(), allowed=(Path.cwd(), *named))
             here = here.model_copy(update={"processes": workers}) if workers else here
             with storage.allowing([rows.absolute().parent]), console.status("Rendering…"):
                 outcome = render_batch(request, stack or here)
@@ -63,6 +65,15 @@ def batch(
         figures = (str(row.frames or ""), size(row.size_bytes) if row.size_bytes else "")
         table.add_row(str(row.row), row.state, plain(row.output), *figures, lasting(row.seconds) if row.seconds else "")
     Console(highlight=False).print(table)
+
+
+def _folders(project: str | None, output: str | None) -> Iterator[Path]:
+    """Where the command itself says that projects and videos lie: who types it may touch them."""
+    if project:
+        yield Path(project).resolve()
+    if output:
+        # Up to what differs from row to row.
+        yield Path(output.partition("{")[0] + "_").absolute().parent
 
 
 def _config(given: str | None) -> dict[str, object]:

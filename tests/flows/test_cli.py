@@ -50,6 +50,16 @@ def test_quiet_prints_nothing(server: PrefectApi, project: Project, tmp_path: Pa
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_a_batch_may_touch_what_the_command_names(server: PrefectApi, project: Project, tmp_path: Path) -> None:
+    """Its rows, its project and where its videos go, wherever they lie."""
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "two.jsonl").write_text("{}\n{}\n")
+    asked = ["--project", project(), "-o", tmp_path / "videos" / "{row}.mp4", "--root", tmp_path / "root"]
+    done = _run("batch", tmp_path / "rows" / "two.jsonl", *asked, "--dry-run", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [row["state"] for row in json.loads(done.stdout)["rows"]] == ["checked", "checked"]
+
+
 @pytest.mark.parametrize(
     ("options", "code", "says"),
     [
