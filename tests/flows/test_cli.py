@@ -54,7 +54,14 @@ def test_a_batch_may_touch_what_the_command_names(server: PrefectApi, project: P
     """Its rows, its project and where its videos go, wherever they lie."""
     (tmp_path / "rows").mkdir()
     (tmp_path / "rows" / "two.jsonl").write_text("{}\n{}\n")
-    asked = ["--project", project(), "-o", tmp_path / "videos" / "{row}.mp4", "--root", tmp_path / "root"]
+    asked: list[str | Path] = [
+        "--project",
+        project(),
+        "-o",
+        tmp_path / "videos" / "{row}.mp4",
+        "--root",
+        tmp_path / "root",
+    ]
     done = _run("batch", tmp_path / "rows" / "two.jsonl", *asked, "--dry-run", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert [row["state"] for row in json.loads(done.stdout)["rows"]] == ["checked", "checked"]
