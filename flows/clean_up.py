@@ -1,7 +1,7 @@
 """The clean-up flow: render folders that nobody has written to for long are deleted. Videos stay."""
 
 # Annotations as they are, not as text: see flows/render.py.
-import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from prefect.artifacts import create_table_artifact
 from pydantic import BaseModel, Field
 
 from lambda_handler import storage
-from lambda_handler.render_folder import RenderFolder
+from lambda_handler.render_folder import is_part
+from lambda_handler.storage import Stored
 from tasks.stack import LOCAL, StackOrName, load_stack
 
 
@@ -37,49 +38,43 @@ def clean_up(stack: StackOrName = LOCAL, older_than_days: float = 30, dry_run: b
     """
     place = load_stack(stack)
     before = datetime.now(UTC) - timedelta(days=older_than_days)
+    found: list[dict[str, Any]] = []
     with place.storage():
-        there = storage.objects(place.renders)
-        newest: dict[str, datetime] = {}
-        for name, stored in there.items():
-            folder = name.partition("/")[0]
-            newest[folder] = max(stored.written, newest.get(folder, stored.written))
-        old = [folder for folder, when in sorted(newest.items()) if when < before]
-        found: list[dict[str, Any]] = []
-        for folder in old:
+        folders = _folders(storage.objects(place.renders))
+        for folder, there in sorted(folders.items()):
+            newest = max(stored.written for stored in there.values())
+            doomed = {name: stored for name, stored in there.items() if is_part(name)}
+            if newest >= before or not doomed:
+                continue
             uri = storage.join(place.renders, folder)
-            names = [name for name in there if name.startswith(f"{folder}/")]
-            video = _video(RenderFolder(uri))
-            doomed = [name for name in names if storage.join(place.renders, name) != video]
-            for name in () if dry_run else doomed:
-                storage.delete(storage.join(place.renders, name))
-            if place.kind == "local" and not dry_run:
-                _remove_empty(storage.local_path(uri))
-            size = sum(there[name].size for name in doomed)
-            found.append(
-                {"folder": uri, "written": f"{newest[folder]:%Y-%m-%d %H:%M}", "objects": len(doomed), "bytes": size}
-            )
+            if not dry_run:
+                storage.delete_all(uri, doomed)
+                if place.kind == "local":
+                    _remove_empty(storage.local_path(uri))
+            size = sum(stored.size for stored in doomed.values())
+            found.append({"folder": uri, "written": f"{newest:%Y-%m-%d %H:%M}", "objects": len(doomed), "bytes": size})
     told = "would be deleted" if dry_run else "deleted"
     create_table_artifact(
         found,
         key="clean-up",
         description=f"{len(found)} render folders {told}",
     )
-    get_run_logger().info("%d render folders %s, %d kept", len(found), told, len(newest) - len(found))
+    get_run_logger().info("%d render folders %s, %d kept", len(found), told, len(folders) - len(found))
     return CleanedUp(
         folders=tuple(row["folder"] for row in found),
         objects=sum(row["objects"] for row in found),
         size_bytes=sum(row["bytes"] for row in found),
-        kept=len(newest) - len(found),
+        kept=len(folders) - len(found),
     )
 
 
-def _video(folder: RenderFolder) -> str | None:
-    """Where the render's video is: it may lie inside its folder."""
-    try:
-        uri: str = json.loads(storage.read(folder.report))["outputUri"]
-    except (FileNotFoundError, ValueError, KeyError):
-        return None
-    return uri
+def _folders(objects: Mapping[str, Stored]) -> dict[str, dict[str, Stored]]:
+    """The objects of each render folder, by their names in it."""
+    folders: dict[str, dict[str, Stored]] = {}
+    for path, stored in objects.items():
+        folder, _, name = path.partition("/")
+        folders.setdefault(folder, {})[name] = stored
+    return folders
 
 
 def _remove_empty(folder: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from prefect import Flow
@@ -10,7 +12,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
 
-from lambda_handler.errors import RenderError
+from lambda_handler import storage
+from lambda_handler.errors import RenderCancelled, RenderError
 from lambda_handler.render_folder import RenderFolder
 from tasks.completion import CANCELLED, COMPLETED, FAILED, tell
 from tasks.local_stack import LocalStack
@@ -27,26 +30,31 @@ def remember(folder: RenderFolder) -> None:
             client.update_flow_run_labels(run.id, {FOLDER: folder.prefix})
 
 
-def tell_finished(name: str, folder: RenderFolder, report: Mapping[str, Any], seconds: float) -> None:
-    """Tells that the current run has made its video; `report` is what was verified, `seconds` what it took."""
+def tell_finished(name: str, folder: RenderFolder, seconds: float) -> None:
+    """Tells that the current run has made its video, in so many seconds."""
     if run := _current():
+        report = json.loads(storage.read(folder.report))
         facts = {"output": report["outputUri"], "frames": report["frames"], "bytes": report["sizeBytes"]}
         cost = {"costUsd": report["cost"]["usd"] if report.get("cost") else None}
-        told = {"name": name, **facts, "seconds": round(seconds, 1), **cost, "folder": folder.prefix}
-        tell(COMPLETED, run.id, folder, told)
+        tell(
+            COMPLETED,
+            run,
+            folder,
+            {"name": name, **facts, "seconds": round(seconds, 1), **cost, "folder": folder.prefix},
+        )
 
 
-def tell_stopped(name: str, folder: RenderFolder, error: RenderError, *, cancelled: bool) -> None:
-    """Tells that the current run has ended without its video."""
+def tell_cancelled(name: str, folder: RenderFolder, error: RenderCancelled) -> None:
+    """Tells that the current run ends as cancelled, because its folder said so: Prefect calls no hook for that."""
     if run := _current():
-        told = {"name": name, "folder": folder.prefix, "error": f"{error.code}: {error.summary}"}
-        tell(CANCELLED if cancelled else FAILED, run.id, folder, {**told, "resolution": error.resolution})
+        tell(CANCELLED, run, folder, {"name": name, "folder": folder.prefix, **_reason(error)})
 
 
 def when_ended(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001 - Prefect's names
     """The hook for failure, cancellation and crash: tells it, unless the flow has.
 
-    Prefect calls it by these names, in a process of its own where the flow's is gone.
+    Prefect calls it by these names, in a process of its own where the flow's is gone. A failure that is retried is not
+    told.
     """
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(flow_run.id)
@@ -58,9 +66,27 @@ def when_ended(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> No
         "folder": folder.prefix if folder else None,
         "error": f"{state.name}: {state.message or 'no reason was told'}",
         "resolution": "Run the same request again, or resume the folder: only what is missing is rendered.",
+        **_reason(_error_in(state)),
     }
-    with _stack_of(run.parameters).storage():
-        tell(CANCELLED if cancelled else FAILED, run.id, folder, told)
+    with ExitStack() as reached:
+        try:
+            reached.enter_context(_stack_of(run.parameters).storage())
+        except RenderError:
+            # No mark can be left then; the event's id is the same whoever tells it.
+            folder = None
+        tell(CANCELLED if cancelled else FAILED, run, folder, told)
+
+
+def _reason(error: RenderError | None) -> dict[str, str]:
+    return {"error": f"{error.code}: {error.summary}", "resolution": error.resolution} if error else {}
+
+
+def _error_in(state: State[Any]) -> RenderError | None:
+    """Why it failed, where that is still known: in another process it is not."""
+    with suppress(Exception):
+        error = state.result(raise_on_failure=False)
+        return error if isinstance(error, RenderError) else None
+    return None
 
 
 def _stack_of(parameters: Mapping[str, Any]) -> Stack:

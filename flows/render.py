@@ -12,7 +12,7 @@ from prefect.states import Cancelled
 from pydantic import BaseModel
 
 from flows.chunks import by_prefect
-from flows.completion import remember, tell_finished, tell_stopped, when_ended
+from flows.completion import remember, tell_cancelled, tell_finished, when_ended
 from flows.native import by_step_functions
 from flows.request import RenderRequest, check, output_uri, project_uri, recorded, render_folder, uri_of
 from flows.status import missing
@@ -55,7 +55,11 @@ class RenderOutcome(BaseModel):
     warnings: tuple[str, ...]
 
 
-ENDINGS: dict[str, Any] = {"on_failure": [when_ended], "on_cancellation": [when_ended], "on_crashed": [when_ended]}
+ENDINGS: dict[str, Any] = {
+    "on_failure": [when_ended],
+    "on_cancellation": [stop_what_is_left, when_ended],
+    "on_crashed": [when_ended],
+}
 
 
 @flow(name="render", flow_run_name="render {request.name}", validate_parameters=True, persist_result=False, **ENDINGS)
@@ -114,17 +118,19 @@ def _ended(request: RenderRequest, stack: Stack, engine: Engine) -> RenderOutcom
     remember(folder)
     try:
         with admitted():
-            return _rendered(request, stack, folder, engine)
-    except RenderError as error:
-        cancelled = isinstance(error, RenderCancelled)
+            outcome = _rendered(request, stack, folder, engine)
+    except RenderCancelled as error:
         with stack.storage():
-            if not cancelled:
-                publish_failure(request.name, error, folder, _missing(folder))
-            tell_stopped(request.name, folder, error, cancelled=cancelled)
-        if cancelled:
-            # The run is shown as cancelled, and whoever called it in Python gets the error all the same.
-            return cast(RenderOutcome, Cancelled(message=error.summary, data=error))
+            tell_cancelled(request.name, folder, error)
+        # The run is shown as cancelled, and whoever called it in Python gets the error all the same.
+        return cast(RenderOutcome, Cancelled(message=error.summary, data=error))
+    except RenderError as error:
+        publish_failure(request.name, error, folder, _missing(stack, folder))
         raise
+    # When the place and the workers are free for others: a webhook may take its time.
+    with stack.storage():
+        tell_finished(request.name, folder, outcome.seconds)
+    return outcome
 
 
 def _rendered(request: RenderRequest, stack: Stack, folder: RenderFolder, engine: Engine) -> RenderOutcome:
@@ -152,9 +158,10 @@ def _rendered(request: RenderRequest, stack: Stack, folder: RenderFolder, engine
         return _outcome(request, stack, folder, engine, before, captured, started)
 
 
-def _missing(folder: RenderFolder) -> Missing | None:
+def _missing(stack: Stack, folder: RenderFolder) -> Missing | None:
     try:
-        return missing(folder)
+        with stack.storage():
+            return missing(folder)
     except RenderError:  # the error that is being told has the better reason
         return None
 
@@ -177,7 +184,6 @@ def _outcome(
     publish_report(request.name, report, seconds, link_to(report["outputUri"], stack), folder)
     publish_stills(request.name, folder)
     publish_asset(request.name, report, uri_of(request.project))
-    tell_finished(request.name, folder, report, seconds)
     return RenderOutcome(
         output=report["outputUri"],
         size_bytes=report["sizeBytes"],
@@ -198,7 +204,3 @@ def _outcome(
 
 def _names(manifest: Manifest) -> list[str]:
     return [manifest.chunk_name(index) for index in range(len(manifest.chunks))]
-
-
-for each in (render, render_native, resume):
-    each.on_cancellation(stop_what_is_left)

@@ -9,6 +9,15 @@ from lambda_handler.errors import InvalidConfig, RenderCancelled
 from lambda_handler.events import CHUNK_FOLDER
 from lambda_handler.manifest import ARTIFACTS, MANIFEST, Manifest
 
+# All that renders write into their folder; anything else in it is somebody's video.
+_FOLDERS = ("plan/", f"{CHUNK_FOLDER}/", "progress/", "attempts/", "endings/", "stills/")
+_FILES = ("request.json", "report.json", "cancel")
+
+
+def is_part(name: str) -> bool:
+    """Whether the object of that name in a render folder is the render's own, which it can make anew."""
+    return name in _FILES or name.startswith(_FOLDERS)
+
 
 @dataclass(frozen=True)
 class RenderFolder:

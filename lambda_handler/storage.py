@@ -199,6 +199,14 @@ def delete(uri: str) -> None:
         obstore.delete(location.store, location.key)
 
 
+def delete_all(prefix: str, names: Iterable[str]) -> None:
+    """Removes the objects below `prefix` that have these names: many in one request where the store can."""
+    location = locate(prefix)
+    base = location.key.rstrip("/")
+    with _reported(prefix), suppress(FileNotFoundError):
+        obstore.delete(location.store, [f"{base}/{name}" for name in names])
+
+
 def upload(path: Path, uri: str, *, expires: bool = False) -> None:
     """Puts the file at `uri`, in parts where it is large. What a render leaves behind on its way `expires`."""
     _put(uri, path, expires=expires)

@@ -1,8 +1,8 @@
 """How a render ended, told once: as an event of Prefect's, and to a webhook where one is set.
 
 Hooks tell it, since a run that is cancelled or has crashed has no flow left to do so: Prefect calls them in whatever
-process is at hand, maybe twice. So the event's id follows from the flow run's, and the first to leave a mark in the
-render folder is the one who tells.
+process is at hand, maybe twice. So the event's id follows from the flow run's and its attempt's, and the first to leave
+a mark in the render folder is the one who tells.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from prefect.blocks.core import Block
+from prefect.client.schemas.objects import FlowRun
 from prefect.events import emit_event
-from prefect.logging import get_logger
 from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 from lambda_handler import storage
 from lambda_handler.errors import RenderError
 from lambda_handler.render_folder import RenderFolder
-from tasks.webhook import DeliveryFailed, checked, deliver
+from tasks.logs import run_logger
+from tasks.webhook import DeliveryFailed, checked, deliver, key_of
 
 COMPLETED, FAILED, CANCELLED = (f"hyperframes.render.{how}" for how in ("completed", "failed", "cancelled"))
 IDS = UUID("6f0c3c1e-0a55-5d0f-9b53-6f3f3c6f7a10")
@@ -65,29 +66,43 @@ class CompletionWebhook(Block):
             raise ValueError(error.summary) from error
         return url
 
+    @field_validator("secret")
+    @classmethod
+    def _signs(cls, secret: SecretStr | None) -> SecretStr | None:
+        try:
+            key_of(secret.get_secret_value() if secret else "")
+        except RenderError as error:
+            raise ValueError(error.summary) from error
+        return secret
 
-def event_id(flow_run: UUID) -> UUID:
-    """The id of the event about a flow run's end: the same whoever tells it, and in whatever process."""
-    return uuid5(IDS, str(flow_run))
+
+def attempt_of(flow_run: FlowRun) -> str:
+    """What tells one attempt of a flow run from the others: its id, and which one it is where it was retried."""
+    return str(flow_run.id) + (f"-r{flow_run.run_count}" if flow_run.run_count > 1 else "")
 
 
-def tell(kind: str, flow_run: UUID, folder: RenderFolder | None, payload: Mapping[str, Any]) -> bool:
+def event_id(flow_run: FlowRun) -> UUID:
+    """The id of the event about the end of a flow run's attempt: the same whoever tells it, in whatever process."""
+    return uuid5(IDS, attempt_of(flow_run))
+
+
+def tell(kind: str, flow_run: FlowRun, folder: RenderFolder | None, payload: Mapping[str, Any]) -> bool:
     """Tells the end of a render, unless somebody has; says whether it did.
 
     `folder` is where the mark is left; without one the id is all that makes two of them one.
     """
     event = event_id(flow_run)
-    body = {"id": str(event), "type": kind, "flowRun": str(flow_run), **payload}
-    if folder is not None and not _first(folder.ending(str(flow_run)), body):
+    body = {"id": str(event), "type": kind, "flowRun": str(flow_run.id), **payload}
+    if folder is not None and not _first(folder.ending(attempt_of(flow_run)), body):
         return False
     emit_event(
         event=kind,
         id=event,
         resource={
-            "prefect.resource.id": f"hyperframes.render.{flow_run}",
+            "prefect.resource.id": f"hyperframes.render.{flow_run.id}",
             "prefect.resource.name": str(payload.get("name", "")),
         },
-        related=[{"prefect.resource.id": f"prefect.flow-run.{flow_run}", "prefect.resource.role": "flow-run"}],
+        related=[{"prefect.resource.id": f"prefect.flow-run.{flow_run.id}", "prefect.resource.role": "flow-run"}],
         payload=body,
     )
     _call(body)
@@ -102,16 +117,16 @@ def _first(mark: str, body: Mapping[str, Any]) -> bool:
 
 
 def _call(body: Mapping[str, Any]) -> None:
-    """A webhook that cannot be reached is told in the log, and fails no render."""
-    logger = get_logger("hyperframes.webhook")
-    target = _target()
-    if target is None:
-        return
-    url, secret = target
+    """A webhook that cannot be reached, for whatever reason, is told in the log, and fails no render."""
     try:
-        deliver(url, str(body["id"]), json.dumps(body).encode(), secret=secret)
+        if target := _target():
+            url, secret = target
+            deliver(url, str(body["id"]), json.dumps(body).encode(), secret=secret)
     except (DeliveryFailed, RenderError) as error:
-        logger.error("The end of the render was not told to the webhook: %s", str(error).splitlines()[0])
+        run_logger().error("The end of the render was not told to the webhook: %s", str(error).splitlines()[0])
+    except Exception as error:
+        # Its text may hold the address, and with it a token.
+        run_logger().error("The end of the render was not told to the webhook: %s", type(error).__name__)
 
 
 def _target() -> tuple[str, str | None] | None:

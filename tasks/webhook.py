@@ -33,7 +33,10 @@ class DeliveryFailed(Exception):
 
 def checked(url: str) -> str:
     """`url`, when it may be called as far as can be seen without asking for its address. Raises WebhookInvalid."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise WebhookInvalid(f"The webhook's address is none: {error}.") from error
     if parts.scheme != "https" or not parts.hostname:
         raise WebhookInvalid(f"The webhook's address begins with {parts.scheme or 'nothing'}://, not with https://.")
     if parts.username or parts.password:
@@ -47,9 +50,9 @@ def checked(url: str) -> str:
 
 
 def addresses_of(host: str) -> list[Address]:
-    """The host's addresses. Raises OSError."""
-    found = {info[4][0] for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-    return [ipaddress.ip_address(str(address).partition("%")[0]) for address in sorted(found, key=str)]
+    """The host's addresses, those first that this machine reaches best. Raises OSError."""
+    found = dict.fromkeys(str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+    return [ipaddress.ip_address(address.partition("%")[0]) for address in found]
 
 
 def _refuse_inside(host: str, addresses: Iterable[Address]) -> None:
@@ -67,12 +70,23 @@ def _refuse_inside(host: str, addresses: Iterable[Address]) -> None:
 def signature(secret: str, message: str, timestamp: int, body: bytes) -> str:
     """The header webhook-signature: `v1,` and the base64 of HMAC-SHA256(secret, "id.timestamp.body").
 
-    A secret that begins with whsec_ is base64 after it; any other is taken as it is.
+    Raises WebhookInvalid.
     """
-    coded = secret.startswith(SECRET_PREFIX)
-    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX)) if coded else secret.encode()
     signed = b".".join([message.encode(), str(timestamp).encode(), body])
-    return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+    return "v1," + base64.b64encode(hmac.digest(key_of(secret), signed, hashlib.sha256)).decode()
+
+
+def key_of(secret: str) -> bytes:
+    """The key that a secret stands for: base64 after whsec_; any other is taken as it is. Raises WebhookInvalid."""
+    if not secret.startswith(SECRET_PREFIX):
+        return secret.encode()
+    try:
+        return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    except ValueError as error:
+        raise WebhookInvalid(
+            f"The webhook's secret begins with {SECRET_PREFIX}, and is not base64 after it.",
+            resolution="Copy the whole secret, or use one that does not begin so.",
+        ) from error
 
 
 def deliver(
@@ -100,8 +114,8 @@ def deliver(
             try:
                 addresses = resolve(host)
                 _refuse_inside(host, addresses)
-                answer = _posted(client, url, host, addresses[0], message, body, secret)
-            except (OSError, IndexError, httpx.TransportError) as error:
+                answer = _posted(client, url, host, addresses[attempt % len(addresses)], message, body, secret)
+            except (OSError, ZeroDivisionError, httpx.TransportError) as error:
                 last = type(error).__name__
                 continue
             if answer.is_success:

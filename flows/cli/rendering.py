@@ -20,7 +20,7 @@ from flows.stills import make_stills
 from lambda_handler import storage
 from lambda_handler.errors import InvalidConfig
 from lambda_handler.events import Config, parse_config
-from lambda_handler.render_folder import RenderFolder
+from lambda_handler.render_folder import RenderFolder, is_part
 from tasks.local_stack import LocalStack, default_root
 
 if TYPE_CHECKING:
@@ -158,8 +158,7 @@ def _run(request: RenderRequest, stack: LocalStack, *, fresh: bool, console: Con
     request = request.model_copy(update={"render_folder": folder})
     if fresh:
         with stack.storage():
-            for name in storage.listing(folder):
-                storage.delete(storage.join(folder, name))
+            storage.delete_all(folder, filter(is_part, storage.listing(folder)))
     with _prefect(console) as ui, stack.storage():
         from flows.render import render as render_flow  # noqa: PLC0415 - after the API is known
 

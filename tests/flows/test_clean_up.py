@@ -34,8 +34,11 @@ def test_folders_that_nobody_wrote_to_are_deleted_and_videos_are_not(api: Prefec
     os.utime(within / "film.mp4", (time.time() - 40 * DAY,) * 2)
     told = clean_up(stack, older_than_days=30, dry_run=True)
     assert (len(told.folders), told.objects, told.kept) == (2, 4, 1)
+    assert (within / "report.json").exists()
     assert (old / "report.json").exists()
     assert clean_up(stack, older_than_days=30).folders == (old.as_uri(), within.as_uri())
+    again = clean_up(stack, older_than_days=30)
+    assert (again.folders, again.kept) == ((), 2)
     assert not old.exists()
     assert (young / "chunks" / "0000.mp4").exists()
     assert [path.name for path in within.rglob("*")] == ["film.mp4"]

@@ -6,24 +6,24 @@ import json
 import time
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import get_run_context
 from prefect.states import Cancelled, Cancelling, Crashed
 from rendering import Project, page
 
-from flows.completion import remember, tell_stopped, when_ended
+from flows.completion import remember, tell_cancelled, when_ended
 from flows.prefect_server import PrefectApi
 from flows.render import render
 from flows.request import RenderRequest
 from lambda_handler import storage
 from lambda_handler.errors import PageScriptFailed, RenderCancelled
 from lambda_handler.render_folder import RenderFolder
-from tasks.completion import CompletionWebhook, event_id
+from tasks.completion import COMPLETED, FAILED, SECRET_VARIABLE, URL_VARIABLE, CompletionWebhook, _call, event_id, tell
 from tasks.local_stack import LocalStack
 
 
@@ -43,13 +43,16 @@ def _events(runs: list[UUID]) -> list[dict[str, Any]]:
             time.sleep(0.5)
 
 
+def _id(run: UUID) -> str:
+    return str(event_id(FlowRun(id=run, flow_id=run)))
+
+
 @flow(name="stopped")
 def _begun(folder: str, *, tells: bool) -> UUID:
     """Stands for a render that began, and whose process ended, if it `tells`, with a word about it."""
     remember(RenderFolder(folder))
     if tells:
-        error = RenderCancelled("Somebody cancelled it.")
-        tell_stopped("film.mp4", RenderFolder(folder), error, cancelled=True)
+        tell_cancelled("film.mp4", RenderFolder(folder), RenderCancelled("Somebody cancelled it."))
     run: UUID = get_run_context().flow_run.id  # type: ignore[union-attr]
     return run
 
@@ -64,9 +67,9 @@ def test_a_render_tells_its_end_once(api: PrefectApi, project: Project, tmp_path
         assert state.state_details.flow_run_id
         runs.append(state.state_details.flow_run_id)
     good, bad = _events(runs)
-    assert (good["event"], good["id"]) == ("hyperframes.render.completed", str(event_id(runs[0])))
+    assert (good["event"], good["id"]) == ("hyperframes.render.completed", _id(runs[0]))
     assert (good["payload"]["output"], good["payload"]["frames"]) == ((tmp_path / "good.mp4").as_uri(), 6)
-    assert (bad["event"], bad["id"]) == ("hyperframes.render.failed", str(event_id(runs[1])))
+    assert (bad["event"], bad["id"]) == ("hyperframes.render.failed", _id(runs[1]))
     assert PageScriptFailed.code in bad["payload"]["error"]
     assert bad["payload"]["resolution"] == PageScriptFailed.advice
     with stack.storage():
@@ -91,9 +94,63 @@ def test_hooks_tell_what_the_flow_no_longer_could(api: PrefectApi, roots: Path) 
         ("Cancelling", "Crashed: Exited with -9", "Somebody cancelled it."),
         strict=True,
     ):
-        event, error = told[str(event_id(run))]
+        event, error = told[_id(run)]
         assert event == f"hyperframes.render.{kind}"
         assert says in error
+
+
+def test_a_run_that_fails_and_is_retried_tells_both_ends_once(api: PrefectApi, roots: Path) -> None:
+    """Each attempt that is the last so far has an event, and an id, of its own."""
+    folder = RenderFolder((roots / "render").as_uri())
+    first = FlowRun(id=uuid4(), flow_id=uuid4(), run_count=1)
+    second = first.model_copy(update={"run_count": 2})
+    told = [tell(FAILED, first, folder, {}), tell(FAILED, first, folder, {}), tell(COMPLETED, second, folder, {})]
+    assert told == [True, False, True]
+    assert event_id(first) != event_id(second)
+
+
+def test_a_run_whose_stack_cannot_be_had_tells_its_end_all_the_same(api: PrefectApi) -> None:
+    """Its stack has no block: that may be why it failed."""
+    request = {"project": "examples/orbit", "output": "orbit.mp4"}
+    state = render(RenderRequest.model_validate(request), "nowhere", return_state=True)
+    run = state.state_details.flow_run_id
+    assert run
+    (event,) = _events([run])
+    assert (event["event"], event["id"]) == ("hyperframes.render.failed", _id(run))
+    assert event["payload"]["error"].startswith("STACK_NOT_FOUND: ")
+
+
+@pytest.mark.parametrize(
+    ("url", "secret", "says"),
+    [
+        ("https://[::1", "it", "is none"),
+        ("https://" + "a" * 70 + ".example/?token=it", "it", "UnicodeError"),
+        ("https://hooks.example/", "whsec_it", "not base64"),
+    ],
+)
+def test_a_wrong_webhook_setting_fails_no_render(
+    api: PrefectApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, url: str, secret: str, says: str
+) -> None:
+    """The log says what is wrong with it, without the address."""
+    monkeypatch.setenv(URL_VARIABLE, url)
+    monkeypatch.setenv(SECRET_VARIABLE, secret)
+    monkeypatch.setattr("socket.getaddrinfo", _encoded)
+    _call({"id": "1"})
+    assert says in caplog.text
+    assert "token" not in caplog.text
+
+
+def _encoded(host: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+    """As the real one: it encodes the name before it asks anybody."""
+    host.encode("idna")
+    return [(0, 0, 0, "", ("93.184.215.14", 0))]
+
+
+def test_a_secret_that_cannot_sign_is_not_saved() -> None:
+    """It was not copied whole, maybe; it is not shown."""
+    with pytest.raises(ValueError, match="not base64") as caught:
+        CompletionWebhook.model_validate({"url": "https://hooks.example/", "secret": "whsec_a bc"})
+    assert "a bc" not in str(caught.value)
 
 
 def test_a_webhook_that_must_not_be_called_is_not_saved() -> None:

@@ -75,6 +75,15 @@ def test_a_deleted_object_is_gone_and_may_be_deleted_again(place: str) -> None:
     storage.delete(f"{place}/a")
 
 
+def test_many_objects_are_deleted_at_once(place: str) -> None:
+    """Those that are named, and no others; one that is gone already is no fault."""
+    for name in ("a/1", "a/b/2", "a/3"):
+        storage.write(f"{place}/{name}", b"x")
+    storage.delete_all(f"{place}/a", ["b/2", "1", "nothing"])
+    assert storage.listing(place) == {"a/3": 1}
+    storage.delete_all(f"{place}/a", [])
+
+
 def test_a_listing_has_sizes_below_the_prefix_only(place: str) -> None:
     """Names that only begin with the prefix's last part are not below it."""
     for name, data in {"a/1": b"x", "a/b/2": b"xyz", "ab/3": b"", "a1": b""}.items():

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from lambda_handler.errors import WebhookInvalid
-from tasks.webhook import TRIES, Address, DeliveryFailed, checked, deliver, signature
+from tasks.webhook import TRIES, Address, DeliveryFailed, addresses_of, checked, deliver, signature
 
 URL = "https://hooks.example.com/renders?token=1"
 PUBLIC = ipaddress.ip_address("93.184.215.14")
@@ -86,6 +86,25 @@ def test_a_receiver_inside_may_be_allowed_but_never_the_metadata_service(monkeyp
     assert _deliver(Receiver(204), ipaddress.ip_address("10.0.0.8")) == 204
     with pytest.raises(WebhookInvalid):
         _deliver(Receiver(204), ipaddress.ip_address("169.254.169.254"))
+
+
+def test_of_several_addresses_the_next_is_called_where_one_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order in which the machine would call them: one without IPv6 has IPv4 first."""
+    found = [(0, 0, 0, "", ("93.184.215.14", 0)), (0, 0, 0, "", ("2606:4700::1", 0, 0, 0))]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [*found, *found])
+    addresses = addresses_of("hooks.example.com")
+    assert [str(address) for address in addresses] == ["93.184.215.14", "2606:4700::1"]
+    receiver = Receiver(503, 200)
+    deliver(
+        URL,
+        "message-1",
+        b"",
+        secret=None,
+        transport=httpx.MockTransport(receiver),
+        resolve=lambda _host: addresses,
+        wait=lambda _: None,
+    )
+    assert [request.url.host for request in receiver.requests] == ["93.184.215.14", "2606:4700::1"]
 
 
 def test_the_address_that_was_checked_is_the_one_that_is_called() -> None:
