@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import httpx
 from prefect import get_run_logger
@@ -18,6 +19,15 @@ from tasks.stragglers import Stragglers
 TOLD_STEP = 0.1
 PRICE_SECONDS = 30.0
 """A price is a read for each attempt there was."""
+
+
+@contextmanager
+def only_looking() -> Iterator[None]:
+    """A store, a stack or a Prefect API that does not answer just now fails no render: the log says so."""
+    try:
+        yield
+    except (RenderError, httpx.HTTPError) as error:
+        get_run_logger().warning("The render cannot be looked at: %s", str(error).partition("\n")[0])
 
 
 class Following:
@@ -50,11 +60,9 @@ class Following:
         self._stopped = False
 
     def look(self) -> None:
-        """One look. A store or a Prefect API that does not answer just now is no reason to fail a render."""
-        try:
+        """One look; nothing about it fails the render."""
+        with only_looking():
             self._look()
-        except (RenderError, httpx.HTTPError) as error:
-            get_run_logger().warning("The render cannot be looked at: %s", str(error).partition("\n")[0])
 
     def _look(self) -> None:
         if not self._stopped and storage.exists(self._folder.cancel):

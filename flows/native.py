@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.exceptions import TerminationSignal
 
-from flows.following import Following
+from flows.following import Following, only_looking
 from lambda_handler.errors import InvalidConfig, StackInvalid
 from lambda_handler.events import PlanEvent, to_wire
 from lambda_handler.manifest import Manifest, load
@@ -41,10 +41,12 @@ def by_step_functions(event: PlanEvent, stack: Stack) -> None:
     try:
         if running is None:
             machine.trigger(_input(event), name)
-        _tell(execution, folder)
+        with only_looking():
+            _tell(execution, folder)
         execution.wait_for_completion(_Mirror(folder, execution, stack).look)
     except (TerminationSignal, KeyboardInterrupt):
-        execution.stop("The flow run was stopped.")
+        with only_looking():
+            execution.stop("The flow run was stopped.")
         raise
     execution.fetch_result()
 
@@ -89,9 +91,10 @@ class _Mirror:
         self._following: Following | None = None
 
     def look(self) -> None:
-        """One look."""
-        if self._following is None and (manifest := load(self._folder.manifest)):
-            self._following = self._followed(manifest)
+        """One look; nothing about it fails the render."""
+        with only_looking():
+            if self._following is None and (manifest := load(self._folder.manifest)):
+                self._following = self._followed(manifest)
         if self._following:
             self._following.look()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tasks.aws_client import Client
 
@@ -123,6 +123,6 @@ class MapCounts:
                         "describe_execution", executionArn=failed[0]["executionArn"]
                     )
                     return child
-            except ClientError:
+            except (BotoCoreError, ClientError):
                 continue
         return None

@@ -72,12 +72,25 @@ def execution_error(error: str, cause: str) -> RenderError:
     return _error({"errorType": error or "States.Runtime", "errorMessage": message}, "the execution's task")
 
 
+def passes(error: ClientError | BotoCoreError) -> bool:
+    """Whether an API of AWS may answer the same call a little later: it throttles, has failed itself, or was not
+    reached."""
+    if not isinstance(error, ClientError):
+        return True
+    status = _status(error)
+    return code_of(error) in THROTTLED | PASSING or status == 429 or status >= 500
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
 def api_error(error: ClientError | BotoCoreError, about: str) -> RenderError:
     """What Lambda's API, or the way to it, said instead of an answer."""
     if not isinstance(error, ClientError):
         return WorkerLost(f"There was no answer about {about}: {str(error)[:TOLD]}")
     code = code_of(error)
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    status = _status(error)
     message = str(error)[:TOLD]
     if code in EXPIRED:
         return StackInvalid(

@@ -16,7 +16,7 @@ from pydantic import Field
 from lambda_handler.errors import RenderCancelled, RenderDeadline, RenderError, StackInvalid
 from tasks.aws_client import Client, code_of
 from tasks.execution_history import History, MapCounts
-from tasks.lambda_answer import execution_error
+from tasks.lambda_answer import execution_error, passes
 
 RUNNING = "RUNNING"
 FIRST_POLL_SECONDS = 2.0
@@ -90,12 +90,16 @@ class StateMachine(JobBlock):  # type: ignore[type-arg]
         return self.attached(execution_arn(self.arn, name))
 
     def running(self, name: str) -> StateMachineExecution | None:
-        """The execution of that name, while it runs."""
+        """The execution of that name, while it runs. Raises StackInvalid when nobody says whether it does."""
         execution = self.named(name)
         try:
             return execution if execution.describe()["status"] == RUNNING else None
-        except ClientError:
-            return None
+        except ClientError as error:
+            if code_of(error) == "ExecutionDoesNotExist":
+                return None
+            raise execution.unseen(error) from error
+        except BotoCoreError as error:
+            raise execution.unseen(error) from error
 
     def _api(self) -> Client:
         # Asking what an execution does, and starting one by its name, may be done again.
@@ -115,6 +119,7 @@ class StateMachineExecution(JobRun[dict[str, Any]]):
         self._history = History(arn, api)
         self._counts = MapCounts(api)
         self._untold = False
+        self._ended: Mapping[str, Any] | None = None
 
     @property
     def console_url(self) -> str:
@@ -126,38 +131,41 @@ class StateMachineExecution(JobRun[dict[str, Any]]):
         )
 
     def describe(self) -> dict[str, Any]:
-        """What Step Functions says about it."""
+        """What Step Functions says about it. Raises ClientError, BotoCoreError."""
         told: dict[str, Any] = self._api.call("describe_execution", executionArn=self.arn)
         return told
 
     def wait_for_completion(self, look: Callable[[], None] = lambda: None) -> None:  # type: ignore[override]
         """Waits for its end, tells its history to the log, and calls `look` at each look at it.
 
-        Step Functions may be out of reach for a while: the execution goes on. Raises StackInvalid when it stays so, or
-        when the execution must not be looked at.
+        Step Functions may throttle or be out of reach for a while: the execution goes on. Raises StackInvalid when it
+        stays so, or when the execution must not be looked at.
         """
         unanswered = 0
         for seconds in self._pauses():
             try:
-                status = self.describe()["status"]
+                told = self.describe()
                 unanswered = 0
-            except BotoCoreError as error:
+            except (BotoCoreError, ClientError) as error:
                 unanswered += 1
-                if unanswered > UNANSWERED:
-                    raise StackInvalid(f"The execution {self.arn} is out of reach: {error}") from error
+                if unanswered > UNANSWERED or not passes(error):
+                    raise self.unseen(error) from error
                 self.logger.warning("The execution cannot be looked at just now: %s", error)
-                status = RUNNING
-            except ClientError as error:
-                raise StackInvalid(f"The execution {self.arn} cannot be looked at: {error}") from error
+                told = {"status": RUNNING}
             self._tell()
-            if status != RUNNING:
+            if told["status"] != RUNNING:
+                # It will never be another: what became of it need not be asked for again.
+                self._ended = told
                 return
             look()
             time.sleep(seconds)
 
     def fetch_result(self) -> dict[str, Any]:  # type: ignore[override]
-        """Its output. Raises the RenderError that it failed with; RenderDeadline, RenderCancelled."""
-        told = self.describe()
+        """Its output. Raises the RenderError that it failed with; RenderDeadline, RenderCancelled; StackInvalid."""
+        try:
+            told = self._ended or self.describe()
+        except (BotoCoreError, ClientError) as error:
+            raise self.unseen(error) from error
         match told["status"]:
             case "SUCCEEDED":
                 result: dict[str, Any] = json.loads(told["output"])
@@ -169,12 +177,23 @@ class StateMachineExecution(JobRun[dict[str, Any]]):
         raise self._failure(told)
 
     def stop(self, cause: str) -> None:
-        """Stops it, if it has begun and still runs."""
+        """Stops it, if it has begun and still runs. Raises StackInvalid."""
         try:
             self._api.call("stop_execution", executionArn=self.arn, error=RenderCancelled.code, cause=cause)
         except ClientError as error:
             if code_of(error) != "ExecutionDoesNotExist":
-                raise
+                raise StackInvalid(f"The execution {self.arn} cannot be stopped: {error}") from error
+        except BotoCoreError as error:
+            raise StackInvalid(f"The execution {self.arn} cannot be stopped: {error}") from error
+
+    def unseen(self, error: BotoCoreError | ClientError) -> StackInvalid:
+        """Why nobody can tell what it does."""
+        if not passes(error):
+            return StackInvalid(f"The execution {self.arn} cannot be looked at: {error}")
+        return StackInvalid(
+            f"The execution {self.arn} is out of reach: {error}",
+            resolution=f"If it has begun it goes on by itself: look at it, or stop it, at {self.console_url}.",
+        )
 
     def _failure(self, told: Mapping[str, Any]) -> RenderError:
         # A distributed map says only that too many of its children failed; the first of them says why.

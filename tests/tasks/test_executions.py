@@ -195,10 +195,12 @@ def test_an_execution_that_took_too_long_names_the_limit() -> None:
 
 
 def test_step_functions_may_be_out_of_reach_for_a_while() -> None:
-    """The execution goes on; and a history that must not be read fails nothing."""
+    """Not reached, throttled or broken: the execution goes on; and a history that must not be read fails nothing."""
     statuses: list[Any] = [
         EndpointConnectionError(endpoint_url="x"),
+        refused("ThrottlingException", 400),
         "RUNNING",
+        refused("InternalServerError", 500),
         ReadTimeoutError(endpoint_url="x"),
         "SUCCEEDED",
     ]
@@ -207,13 +209,43 @@ def test_step_functions_may_be_out_of_reach_for_a_while() -> None:
         status = statuses.pop(0)
         if isinstance(status, Exception):
             raise status
-        return {"status": status}
+        return {"status": status, "output": '{"done": 1}'}
 
     def secret(**_asked: Any) -> Mapping[str, Any]:
         raise refused("AccessDeniedException", 403)
 
-    _execution(_Api(describe_execution=described, get_execution_history=secret)).wait_for_completion()
+    execution = _execution(_Api(describe_execution=described, get_execution_history=secret))
+    execution.wait_for_completion()
     assert statuses == []
+    assert execution.fetch_result() == {"done": 1}, "how it ended is known, and not asked for again"
+
+
+@pytest.mark.parametrize(
+    "error", [refused("ThrottlingException", 400), EndpointConnectionError(endpoint_url="x")], ids=["throttled", "away"]
+)
+def test_only_an_execution_that_does_not_exist_is_not_running(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nobody says whether it runs, a second one must not be started; and what is raised is our own."""
+
+    def raising(raised: Exception) -> Callable[..., Mapping[str, Any]]:
+        def described(**_asked: Any) -> Mapping[str, Any]:
+            raise raised
+
+        return described
+
+    machine = StateMachine(arn="arn:aws:states:us-east-1:123456789012:stateMachine:render")
+    gone = _Api(describe_execution=raising(refused("ExecutionDoesNotExist", 400)))
+    monkeypatch.setattr(StateMachine, "_api", lambda _self: gone)
+    assert machine.running("one") is None
+    away = _Api(describe_execution=raising(error), stop_execution=raising(error))
+    monkeypatch.setattr(StateMachine, "_api", lambda _self: away)
+    with pytest.raises(StackInvalid, match="out of reach"):
+        machine.running("one")
+    with pytest.raises(StackInvalid, match="out of reach"):
+        machine.named("one").fetch_result()
+    with pytest.raises(StackInvalid, match="cannot be stopped"):
+        machine.named("one").stop("Enough.")
 
 
 @pytest.mark.parametrize("error", [refused("AccessDeniedException", 403), EndpointConnectionError(endpoint_url="x")])
