@@ -1,7 +1,7 @@
 # The verbs people type. Set-up is skipped when what it was made from has not changed.
 .DELETE_ON_ERROR:
 .PHONY: setup demo test lint format parity bench generated artifact artifact-check artifact-local invoke smoke smoke-local \
-	eval lock server-stop clean
+	eval lock server-stop deploy-local deploy-local-stop register clean
 
 PYTHON ?= python3
 COMPOSITIONS ?= examples

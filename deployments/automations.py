@@ -64,14 +64,17 @@ def told(block: Block) -> Automation:
 
 
 def save_automations(notify: str | None = None) -> list[str]:
-    """Saves the automations, in place of those of the same names; `notify` is a notification block, TYPE/NAME."""
+    """Saves the automations, `notify` is a notification block, TYPE/NAME. One that is switched off stays so."""
     automations = [gone()]
     if notify:
         block: Any = Block.load(notify)
         automations.append(told(block))
     with get_client(sync_client=True) as client:
         for automation in automations:
-            for earlier in client.read_automations_by_name(automation.name):
-                client.delete_automation(earlier.id)
-            automation.create()
+            earlier = client.read_automations_by_name(automation.name)
+            if earlier:
+                automation.id, automation.enabled = earlier[0].id, earlier[0].enabled
+                automation.update()
+            else:
+                automation.create()
     return [automation.name for automation in automations]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.workers.process import ProcessWorker
 
@@ -28,6 +29,7 @@ from lambda_handler.toolchain import CHECKOUT
 
 POOL_VARIABLE = "HYPERFRAMES_WORK_POOL"
 POOL = "hyperframes"
+TAG = "hyperframes"
 RUNS_AT_ONCE = 8
 WORKER_SECONDS = 60.0
 
@@ -79,9 +81,9 @@ def _deployments(api_url: str) -> None:
         last = " ".join((told.stdout + told.stderr).split())[-400:]
         raise PrefectServerFailed(f"The deployments of prefect.yaml were refused: {last}")
     with get_client(sync_client=True) as client:
-        flows = {flow.id: flow.name for flow in client.read_flows()}
-        for deployment in client.read_deployments():
-            print(f"deployment   {flows[deployment.flow_id]}/{deployment.name}")
+        ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
+        for deployment in client.read_deployments(deployment_filter=ours):
+            print(f"deployment   {client.read_flow(deployment.flow_id).name}/{deployment.name}")
 
 
 def _worker(api_url: str) -> None:

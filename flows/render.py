@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from flows.chunks import by_prefect
 from flows.completion import remember, tell_cancelled, tell_finished, when_ended
 from flows.native import by_step_functions
-from flows.request import RenderRequest, check, output_uri, project_uri, recorded, render_folder, uri_of
+from flows.request import RenderRequest, check, output_uri, pinned, project_uri, recorded, render_folder, uri_of
 from flows.status import missing
 from flows.stopping import stop_what_is_left
 from lambda_handler import storage
@@ -113,6 +113,7 @@ def resume(render_prefix: str, stack: StackOrName = LOCAL, engine: Engine = "pre
 
 
 def _ended(request: RenderRequest, stack: Stack, engine: Engine) -> RenderOutcome:
+    request = pinned(request, stack)
     check(request, stack)
     folder = RenderFolder(render_folder(request, stack))
     remember(folder)

@@ -125,17 +125,25 @@ def recorded(folder: str) -> RenderRequest:
     )
 
 
-def render_folder(request: RenderRequest, stack: Stack) -> str:
+def pinned(request: RenderRequest, stack: Stack, content: str | None = None) -> RenderRequest:
+    """The same request with its render folder in it: what happens to the project meanwhile does not move the folder.
+
+    `content` is `content_of` its project, where that is known. Raises ProjectNotFound, PlanTooLarge.
+    """
+    return request.model_copy(update={"render_folder": render_folder(request, stack, content)})
+
+
+def render_folder(request: RenderRequest, stack: Stack, content: str | None = None) -> str:
     """The URI of the request's render folder: the given one, else one named by the project's bytes and the config."""
     if request.render_folder:
         return request.render_folder.rstrip("/")
-    made_of = digest([_content_of(uri_of(request.project)), request.config.model_dump(mode="json")])
+    made_of = digest([content or content_of(uri_of(request.project)), request.config.model_dump(mode="json")])
     stem = re.sub(r"[^a-z0-9]+", "-", request.name.rpartition(".")[0].lower()).strip("-") or "render"
     return storage.join(stack.renders, f"{stem}-{made_of[:12]}")
 
 
-def _content_of(project: str) -> str:
-    """The same for a project on this machine and for what was uploaded of it."""
+def content_of(project: str) -> str:
+    """A digest of the project at that URI: the same for one on this machine and for what was uploaded of it."""
     if project.startswith("file:"):
         return content_digest(storage.path_of(project))
     return digest_of(project) or project

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from flows.request import RenderRequest, check, format_for, output_uri, uri_of
+from flows.request import RenderRequest, check, content_of, format_for, output_uri, pinned, uri_of
 from lambda_handler import storage
 from lambda_handler.compile.page import declared_by
 from lambda_handler.compile.variables import Declaration, find_issues
@@ -117,6 +117,7 @@ class _Checking:
         self._batch, self._stack, self._scratch = batch, stack, scratch
         self._digits = len(str(count))
         self._declared: dict[tuple[str, str], tuple[Declaration, ...] | RenderError] = {}
+        self._contents: dict[str, str] = {}
         self._outputs: dict[str, int] = {}
         self.complaints: list[str] = []
         self.bad_rows = 0
@@ -154,6 +155,7 @@ class _Checking:
         try:
             output = _filled(template, {**variables, "project": _stem(project), "row": f"{number:0{self._digits}d}"})
             request = self._request(project, output, {**self._batch.config, **row.config, "variables": variables})
+            request = pinned(request, self._stack, self._content(request.project))
             check(request, self._stack)
             place = output_uri(request, self._stack)
             storage.locate(place)
@@ -196,6 +198,13 @@ class _Checking:
             except RenderError as error:
                 self._declared[key] = error
         return self._declared[key]
+
+    def _content(self, project: str) -> str:
+        """Looked up once for all its rows."""
+        uri = uri_of(project)
+        if uri not in self._contents:
+            self._contents[uri] = content_of(uri)
+        return self._contents[uri]
 
     def _typed(self, project: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """A CSV cell is text: numbers and flags become what the project declares them to be."""
@@ -265,7 +274,8 @@ def _written(rows: str | Sequence[Mapping[str, Any]], stack: Stack) -> Sequence[
         with _reading(uri, stack):
             text = storage.read(uri).decode("utf-8-sig")
     except FileNotFoundError as error:
-        raise BatchInvalid(f"There is no file of rows at {rows}.", resolution="Check the path.") from error
+        there = storage.path_of(uri) if uri.startswith("file:") else uri
+        raise BatchInvalid(f"There is no file of rows at {there}.", resolution="Check the path.") from error
     except UnicodeDecodeError as error:
         raise BatchInvalid(f"{rows} is not UTF-8 text.", resolution="Save it as UTF-8.") from error
     if rows.lower().endswith(".csv"):

@@ -41,14 +41,19 @@ def assemble(event: AssembleEvent, at: Telling, record: str | None = None) -> As
     if event.audio_s3_uri not in (None, folder.audio_uri(manifest)):
         raise InvalidConfig(f"AudioS3Uri: {event.audio_s3_uri} is not the plan's sound ({folder.audio_uri(manifest)}).")
     storage.locate(event.output_s3_uri)
+
+    def step(doing: str, *, last: bool = False) -> None:
+        folder.check_cancelled()
+        at(doing, last=last)
+
     with TemporaryDirectory(prefix="hf-assemble-") as scratch:
-        at(f"The {len(chunks)} chunks were being fetched")
+        step(f"The {len(chunks)} chunks were being fetched")
         parts = _fetched(chunks, Path(scratch))
         sound = _sound(manifest, folder, Path(scratch))
         video = Path(scratch) / f"video{manifest.output.suffix}"
-        at(f"{manifest.total_frames} frames were being joined, and verified,")
+        step(f"{manifest.total_frames} frames were being joined, and verified,")
         _made(parts, sound, video, manifest)
-        at("The video was verified and being stored", last=True)
+        step("The video was verified and being stored", last=True)
         storage.upload(video, event.output_s3_uri)
         at("The video was stored, and its stills and report being made", last=True)
         untold = _write_stills(video, manifest, folder)

@@ -60,15 +60,20 @@ def plan(event: PlanEvent, at: Telling) -> PlanResult:
     if event.output_s3_uri is not None:
         storage.locate(event.output_s3_uri)
     record_request(event)
+
+    def step(doing: str, *, last: bool = False) -> None:
+        folder.check_cancelled()
+        at(doing, last=last)
+
     with TemporaryDirectory(prefix="hf-plan-") as scratch:
         project = Path(scratch) / "project"
-        at("The project was being fetched")
+        step("The project was being fetched")
         fetch_project(event.project_s3_uri, project)
         request = request_digest(project, event.config)
         found = load(folder.manifest)
         manifest = found if found and found.request_digest == request else None
         if manifest is None or not are_there(manifest.stored, folder.artifacts):
-            made = _made(event.config, project, request, folder, Path(scratch), at)
+            made = _made(event.config, project, request, folder, Path(scratch), step)
             # What had expired is stored again. The cut depends on how fast this machine was just now, so it stays.
             manifest = manifest if manifest and manifest.plan_hash == made.plan_hash else made
             storage.write(folder.manifest, manifest.model_dump_json(by_alias=True).encode())

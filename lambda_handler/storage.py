@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -34,6 +35,8 @@ EXPIRY_VARIABLE = "HYPERFRAMES_EXPIRY_TAG"
 
 # The stores that `reaching` was given, by bucket; of several renders at once, the last one's counts.
 _reached: dict[str, list[S3Store]] = {}
+# The roots that `allowing` was given, beside those of the environment.
+_allowed: list[tuple[Path, ...]] = []
 
 
 @dataclass(frozen=True)
@@ -65,16 +68,13 @@ def file_uri(path: Path) -> str:
 
 @contextmanager
 def allowing(roots: Iterable[Path]) -> Iterator[None]:
-    """Adds `roots` to the local roots of this process for a while."""
-    before = os.environ.get(ROOTS_VARIABLE)
-    os.environ[ROOTS_VARIABLE] = os.pathsep.join([*map(str, roots), *([before] if before else [])])
+    """Adds `roots` to the local roots of this process for a while, whatever other threads add meanwhile."""
+    added = tuple(roots)
+    _allowed.append(added)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[ROOTS_VARIABLE]
-        else:
-            os.environ[ROOTS_VARIABLE] = before
+        _allowed.remove(added)
 
 
 def path_of(uri: str) -> Path:
@@ -91,7 +91,8 @@ def local_path(uri: str) -> Path:
     if parts.netloc not in ("", "localhost") or "?" in uri or "#" in uri:
         raise UriNotAllowed(f"{uri} is not of the form file:///PATH, with ? and # written as %3F and %23.")
     path = path_of(uri).resolve()
-    roots = [Path(root).resolve() for root in os.environ.get(ROOTS_VARIABLE, "").split(os.pathsep) if root]
+    named = [Path(root) for root in os.environ.get(ROOTS_VARIABLE, "").split(os.pathsep) if root]
+    roots = [root.resolve() for root in dict.fromkeys([*chain.from_iterable(_allowed), *named])]
     if not any(path.is_relative_to(root) for root in roots):
         allowed = ", ".join(map(str, roots)) or "none"
         raise UriNotAllowed(f"{uri} lies outside the folders this worker may touch ({allowed}).")

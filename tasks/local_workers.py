@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from queue import LifoQueue
 from tempfile import TemporaryDirectory
@@ -34,6 +35,8 @@ class LocalWorkers:
         self._idle: LifoQueue[_Worker | None] = LifoQueue()
         self._workers: list[_Worker] = []
         self._lock = threading.Lock()
+        # A log for each worker that was ever started: one that has died is quoted by its own.
+        self._numbers = count()
         for _ in range(stack.processes):
             self._idle.put(None)
 
@@ -69,7 +72,7 @@ class LocalWorkers:
     def _started(self) -> _Worker:
         with self._lock:
             self._workers = [worker for worker in self._workers if worker.alive]
-            worker = _Worker(self._environment, Path(self._scratch.name) / f"worker-{len(self._workers)}.log")
+            worker = _Worker(self._environment, Path(self._scratch.name) / f"worker-{next(self._numbers)}.log")
             self._workers.append(worker)
             return worker
 

@@ -31,7 +31,7 @@ def _published(asset: Asset, facts: Mapping[str, Any]) -> None:
 def publish_asset(name: str, report: Mapping[str, Any], project: str) -> None:
     """Tells Prefect that the video was made, and that it depends on `project` (URI)."""
     if not (is_asset_key(report["outputUri"]) and is_asset_key(project)):
-        get_run_logger().info("No asset: Prefect takes no spaces and none of %%?#&\"' in an asset's URI")
+        get_run_logger().info("No asset: Prefect takes no spaces and none of %?#&\"' in an asset's URI")
         return
     asset = Asset(key=report["outputUri"], properties={"name": name})
     facts = {key: report[key] for key in ("frames", "durationSeconds", "sizeBytes", "width", "height", "fps", "sha256")}

@@ -14,7 +14,7 @@ from rich.console import Console
 from flows.cli.reporting import Json, plain, reported
 from flows.cli.stacks import Root, StackName, chosen
 from flows.console import RenderBar, lasting, size
-from flows.request import RenderRequest, check, format_for, recorded, render_folder, uri_of
+from flows.request import RenderRequest, check, format_for, pinned, recorded, render_folder, uri_of
 from flows.status import find
 from flows.stills import make_stills
 from lambda_handler import storage
@@ -154,8 +154,8 @@ def _request(
 
 
 def _run(request: RenderRequest, stack: LocalStack, *, fresh: bool, console: Console) -> tuple[RenderOutcome, str]:
+    request = pinned(request, stack)
     folder = render_folder(request, stack)
-    request = request.model_copy(update={"render_folder": folder})
     if fresh:
         with stack.storage():
             storage.delete_all(folder, filter(is_part, storage.listing(folder)))

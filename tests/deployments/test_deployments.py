@@ -54,13 +54,18 @@ def test_the_nightly_batch_can_be_rendered(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_registering_twice_changes_nothing(api: PrefectApi) -> None:
-    """One limit, which keeps its size unless another is given, and one automation; a render takes a place of it."""
+    """One limit, which keeps its size unless another is given, and one automation, which stays off when somebody has
+    switched it off; a render takes a place of the limit."""
     with get_client(sync_client=True) as client:
         try:
             register(renders=3)
             register()
             assert client.read_global_concurrency_limit_by_name(RENDERS).limit == 3
-            assert len(client.read_automations_by_name(gone().name)) == 1
+            (automation,) = client.read_automations_by_name(gone().name)
+            client.pause_automation(automation.id)
+            register()
+            (found,) = client.read_automations_by_name(gone().name)
+            assert (found.id, found.enabled) == (automation.id, False)
             with admitted():
                 assert client.read_global_concurrency_limit_by_name(RENDERS).active_slots == 1
             assert client.read_global_concurrency_limit_by_name(RENDERS).active_slots == 0

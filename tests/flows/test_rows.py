@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rendering import Project, page
 
+from flows.request import render_folder
 from flows.rows import BatchRequest, Row, read_rows
 from lambda_handler.errors import BatchInvalid
 from tasks.local_stack import LocalStack
@@ -78,6 +79,15 @@ def test_json_lines_are_rows(stack: LocalStack, card: str, tmp_path: Path) -> No
     file.write_text("\n\n".join(json.dumps({"variables": {"title": f"T{n}"}}) for n in range(10)))
     rows = _rows(stack, tmp_path, str(file), project=card)
     assert [Path(row.request.output).name for row in rows][::9] == ["01-T0.mp4", "10-T9.mp4"]
+
+
+def test_a_rows_folder_is_settled_when_it_is_read(stack: LocalStack, card: str, tmp_path: Path) -> None:
+    """What is edited while the batch runs does not move it: whoever cancels the row finds the folder it renders in."""
+    (row,) = _rows(stack, tmp_path, [{"variables": {"title": "One"}}], project=card)
+    settled = render_folder(row.request, stack)
+    (Path(card) / "notes.txt").write_text("Edited")
+    assert render_folder(row.request, stack) == row.request.render_folder == settled
+    assert _rows(stack, tmp_path, [{"variables": {"title": "One"}}], project=card)[0].request.render_folder != settled
 
 
 def test_every_bad_row_is_told_with_its_number_and_field(stack: LocalStack, card: str, tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ import pytest
 from rendering import Render, described, page, pixels
 
 from lambda_handler import storage, toolchain
+from lambda_handler.errors import RenderCancelled
 from lambda_handler.handler import handler
 from lambda_handler.media import video_stream
 from lambda_handler.profile import STAGES
+from lambda_handler.render_folder import RenderFolder
 from lambda_handler.storage import local_path
 
 
@@ -97,6 +99,16 @@ def test_other_chunks_than_the_plans_in_their_order_are_refused(
 ) -> None:
     """Scenes in the wrong order would make a perfectly playable video."""
     assert told in _refused(rendered, "InvalidConfigError", change(_uris(rendered)))
+
+
+def test_a_cancelled_render_has_no_video(rendered: Render, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when it is cancelled while its chunks are joined."""
+    folder = RenderFolder(rendered.folder)
+    monkeypatch.setattr("lambda_handler.assemble._made", lambda *_: storage.write(folder.cancel, b""))
+    with pytest.raises(RuntimeError) as caught:
+        handler(rendered.event("assemble", OutputS3Uri=rendered.output))
+    assert type(caught.value).__name__ == RenderCancelled.code
+    assert not storage.exists(rendered.output)
 
 
 def test_a_missing_chunk_is_named(rendered: Render) -> None:

@@ -14,9 +14,11 @@ import pytest
 from rendering import BOX, GSAP, Project, Render, page
 
 from lambda_handler import storage, toolchain
+from lambda_handler.errors import RenderCancelled
 from lambda_handler.events import Config
 from lambda_handler.handler import handler
 from lambda_handler.plan import PARALLEL_VARIABLE, max_parallel_chunks
+from lambda_handler.render_folder import RenderFolder
 from lambda_handler.storage import file_uri
 
 SLIDING = (
@@ -226,6 +228,22 @@ def test_the_manifest_is_written_last(planned: Render, roots: Path, monkeypatch:
     with pytest.raises(ConnectionError):
         planned.plan()
     assert [*storage.listing(planned.folder)] == ["request.json"]
+
+
+def test_a_cancelled_render_is_not_planned(planned: Render, roots: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two steps, too: here it is cancelled while its page is open."""
+    shutil.rmtree(roots / "render")
+    folder = RenderFolder(planned.folder)
+
+    def cancelling(*_: object) -> float:
+        storage.write(folder.cancel, b"")
+        return 10.0
+
+    monkeypatch.setattr("lambda_handler.plan._measured", cancelling)
+    with pytest.raises(RuntimeError) as caught:
+        planned.plan()
+    assert type(caught.value).__name__ == RenderCancelled.code
+    assert not storage.exists(folder.manifest)
 
 
 def test_the_manifest_is_plain_json(planned: Render) -> None:

@@ -222,6 +222,21 @@ def test_roots_are_allowed_for_a_while_only(tmp_path: Path, monkeypatch: pytest.
         storage.locate(storage.file_uri(tmp_path / "b" / "x"))
 
 
+def test_one_that_ends_takes_nothing_from_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two renders at once in one process, the first of which is done first."""
+    monkeypatch.delenv(storage.ROOTS_VARIABLE, raising=False)
+    first, second = storage.allowing([tmp_path / "a"]), storage.allowing([tmp_path / "b"])
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    storage.locate(storage.file_uri(tmp_path / "b" / "x"))
+    with pytest.raises(UriNotAllowed):
+        storage.locate(storage.file_uri(tmp_path / "a" / "x"))
+    second.__exit__(None, None, None)
+    with pytest.raises(UriNotAllowed, match="none"):
+        storage.locate(storage.file_uri(tmp_path / "b" / "x"))
+
+
 @pytest.fixture
 def full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A disk of 64 KiB; where none can be mounted, the answer that one gives."""
