@@ -126,6 +126,18 @@ def read_report(folder: RenderFolder, manifest: Manifest | None = None) -> dict[
     return told if manifest is None or told["planHash"] == manifest.plan_hash else None
 
 
+def finished_report(folder: RenderFolder) -> dict[str, Any]:
+    """What assemble verified last, of an earlier plan too. Raises RenderNotFound where nothing is finished."""
+    told = read_report(folder)
+    if told is None:
+        now = status(folder)
+        raise RenderNotFound(
+            f"The render in {folder.prefix} is not finished: {now.frames_done} of {now.frames} frames are done.",
+            resolution="Look at it with progress; resume it to go on.",
+        )
+    return told
+
+
 def missing(folder: RenderFolder) -> Missing | None:
     """The frames of the chunks that are not there; None where there is no plan."""
     manifest = load(folder.manifest)

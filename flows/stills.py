@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
 from flows.request import uri_of
+from flows.status import finished_report
 from lambda_handler import storage
-from lambda_handler.errors import ProjectNotFound
+from lambda_handler.errors import RenderNotFound
 from lambda_handler.formats import FORMATS, format_of
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.stills import contact_sheet, film, poster
 
 
-def make_stills(
-    render: str, folder: Path, *, at: float | None, frames: int, columns: int, width: int | None
-) -> tuple[Path, Path]:
-    """Writes NAME-poster.jpg and NAME-contact-sheet.jpg into `folder`; returns both.
+def is_video(render: str) -> bool:
+    """Whether `render`, path or URI, is a video rather than a render's folder or name: a file, or named like one."""
+    uri = uri_of(render)
+    path = storage.path_of(uri) if urlsplit(uri).scheme == "file" else None
+    return path.is_file() if path and path.exists() else format_of(uri) is not None
 
-    `render` is a video, or the folder of a render that has one: path or URI. The poster shows the moment `at`
-    (seconds), or the most detailed frame of the sheet. Raises ProjectNotFound, InvalidConfig, OutputInvalid.
+
+def video_of(folder: RenderFolder) -> tuple[str, Fraction]:
+    """The URI of a finished render's video, and its rate in frames/s. Raises RenderNotFound."""
+    told = finished_report(folder)
+    return told["outputUri"], Fraction(told["fps"])
+
+
+def make_stills(
+    uri: str,
+    folder: Path,
+    *,
+    fps: Fraction | None = None,
+    at: float | None,
+    frames: int,
+    columns: int,
+    width: int | None,
+) -> tuple[Path, Path]:
+    """Writes NAME-poster.jpg and NAME-contact-sheet.jpg of the video at `uri` into `folder`; returns both.
+
+    `fps` is for pictures, which have no rate of their own. The poster shows the moment `at` (seconds), or the most
+    detailed frame of the sheet. Raises RenderNotFound, InvalidConfig, OutputInvalid.
     """
-    uri, fps = _video(uri_of(render))
     name = uri.rpartition("/")[2]
     with TemporaryDirectory(prefix="hf-stills-") as scratch:
         video = storage.path_of(uri) if urlsplit(uri).scheme == "file" else Path(scratch) / name
@@ -41,26 +60,13 @@ def make_stills(
     return written
 
 
-def _video(uri: str) -> tuple[str, Fraction | None]:
-    """The video's URI, and its rate where a report tells it."""
-    local = urlsplit(uri).scheme == "file"
-    if not (storage.path_of(uri).is_dir() if local else format_of(uri) is None):
-        return uri, None
-    try:
-        with storage.allowing([storage.path_of(uri)] if local else []):
-            told = json.loads(storage.read(RenderFolder(uri).report))
-    except FileNotFoundError as error:
-        raise ProjectNotFound(f"{uri} is not the folder of a finished render: it has no report.json.") from error
-    return told["outputUri"], Fraction(told["fps"])
-
-
 def _download(uri: str, video: Path) -> None:
     try:
         with storage.allowing([video.parent]):
             storage.download(uri, video)
     except FileNotFoundError as error:
-        raise ProjectNotFound(
-            f"There is no video at {uri}.", resolution="Name a video, or the folder of a finished render."
+        raise RenderNotFound(
+            f"There is no video at {uri}.", resolution="Name a video, or a finished render by its folder or name."
         ) from error
 
 

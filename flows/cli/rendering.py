@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,11 +13,11 @@ import typer
 from rich.console import Console
 
 from flows.cli.reporting import Json, plain, reported
-from flows.cli.stacks import Root, StackName, chosen
+from flows.cli.stacks import Root, StackName, chosen, folder_of
 from flows.console import RenderBar, lasting, size
 from flows.request import RenderRequest, check, format_for, pinned, recorded, render_folder, uri_of
 from flows.status import find
-from flows.stills import make_stills
+from flows.stills import is_video, make_stills, video_of
 from lambda_handler import storage
 from lambda_handler.errors import InvalidConfig
 from lambda_handler.events import Config, parse_config
@@ -109,17 +110,27 @@ def resume(
 
 
 def stills(
-    finished: Annotated[str, typer.Argument(metavar="RENDER", help="A video, or the folder of a finished render.")],
+    finished: Annotated[
+        str,
+        typer.Argument(metavar="RENDER", help="A video, or a finished render: its folder, or its name below the root."),
+    ],
     folder: Annotated[Path, typer.Option("-o", "--output", help="The folder for the pictures.")] = Path(),
     at: Annotated[float | None, typer.Option(help="The poster's moment in seconds; the most detailed one.")] = None,
     width: Annotated[int | None, typer.Option(min=16, help="The poster's width in px; the video's.")] = None,
     frames: Annotated[int, typer.Option(min=1, max=100, help="Frames on the contact sheet.")] = 12,
     columns: Annotated[int, typer.Option(min=1, max=20, help="Columns of the contact sheet.")] = 4,
+    root: Root = None,
+    stack: StackName = None,
     as_json: Json = False,
 ) -> None:
     """Make a poster and a contact sheet of a finished render, of any format, without rendering again."""
-    with reported(as_json):
-        still, sheet = make_stills(finished, folder, at=at, frames=frames, columns=columns, width=width)
+    with reported(as_json), chosen(stack, root) as place:
+        fps: Fraction | None = None
+        uri = uri_of(finished)
+        if not is_video(finished):
+            with folder_of(finished, place) as rendered:
+                uri, fps = video_of(rendered)
+        still, sheet = make_stills(uri, folder, fps=fps, at=at, frames=frames, columns=columns, width=width)
     if as_json:
         typer.echo(json.dumps({"poster": str(still), "contact_sheet": str(sheet)}))
     else:

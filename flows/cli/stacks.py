@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.status import find
+from lambda_handler import storage
+from lambda_handler.render_folder import RenderFolder
 from tasks.local_stack import LocalStack, default_root
 
 if TYPE_CHECKING:
@@ -24,6 +27,16 @@ def chosen(stack: str | None, root: Path | None) -> Iterator[Stack]:
     place: Stack = LocalStack(root=(root or default_root()).absolute()) if stack is None else _saved(stack)
     with place.storage():
         yield place
+
+
+@contextmanager
+def folder_of(render: str, place: Stack) -> Iterator[RenderFolder]:
+    """The folder of `render` (see `find`) on that stack, and leave to look into it. Raises RenderNotFound."""
+    folder = find(render, place.renders)
+    # Who names a folder of this machine may look into it: nothing but the render's own objects is touched.
+    roots = [storage.path_of(folder.prefix)] if folder.prefix.startswith("file:") else []
+    with storage.allowing(roots):
+        yield folder
 
 
 def _saved(name: str) -> Stack:

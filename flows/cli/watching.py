@@ -16,12 +16,10 @@ from rich.live import Live
 from rich.table import Table
 
 from flows.cli.reporting import Json, plain, reported
-from flows.cli.stacks import Root, StackName, chosen
+from flows.cli.stacks import Root, StackName, chosen, folder_of
 from flows.console import lasting, size
-from flows.status import State, Status, find, read_report, status
+from flows.status import State, Status, finished_report, status
 from flows.status import cancel as stop
-from lambda_handler import storage
-from lambda_handler.errors import RenderNotFound
 from lambda_handler.progress import Pace, Speedometer
 from lambda_handler.render_folder import RenderFolder
 
@@ -64,7 +62,7 @@ def progress(
 def report(render: Render, root: Root = None, stack: StackName = None, as_json: Json = False) -> None:
     """Say what was verified about a finished render's video."""
     with reported(as_json), _folder(render, root, stack) as folder:
-        told = _report(folder)
+        told = finished_report(folder)
     if as_json:
         typer.echo(json.dumps(told))
         return
@@ -77,7 +75,7 @@ def report(render: Render, root: Root = None, stack: StackName = None, as_json: 
 def cost(render: Render, root: Root = None, stack: StackName = None, as_json: Json = False) -> None:
     """Say what a finished render cost on AWS, and what that leaves out."""
     with reported(as_json), _folder(render, root, stack) as folder:
-        told = _report(folder).get("cost")
+        told = finished_report(folder).get("cost")
     if as_json:
         typer.echo(json.dumps({"cost": told}))
     elif told is None:
@@ -104,12 +102,8 @@ def cancel(render: Render, root: Root = None, stack: StackName = None, as_json: 
 @contextmanager
 def _folder(render: str, root: Path | None, stack: str | None) -> Iterator[RenderFolder]:
     """The render's folder, and leave to look into it."""
-    with chosen(stack, root) as place:
-        folder = find(render, place.renders)
-        # Who names a folder of this machine may look into it: nothing but the render's own objects is touched.
-        roots = [storage.path_of(folder.prefix)] if folder.prefix.startswith("file:") else []
-        with storage.allowing(roots):
-            yield folder
+    with chosen(stack, root) as place, folder_of(render, place) as folder:
+        yield folder
 
 
 def _look(folder: RenderFolder, speedometer: Speedometer | None) -> tuple[Status, Pace | None]:
@@ -150,17 +144,6 @@ def _state_in_words(now: Status) -> str:
         State.RENDERED: "every chunk is there; the video is being made of them",
         State.FINISHED: "[green]finished[/green]",
     }[now.state]
-
-
-def _report(folder: RenderFolder) -> dict[str, Any]:
-    now = status(folder)
-    told = now.report or read_report(folder)
-    if told is None:
-        raise RenderNotFound(
-            f"The render in {folder.prefix} is not finished: {now.frames_done} of {now.frames} frames are done.",
-            resolution="Look at it with progress; resume it to go on.",
-        )
-    return told
 
 
 def _facts(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
