@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from importlib.metadata import version
+from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +94,8 @@ def build(
         _copy(file, stage / "lambda_handler" / name)
     for name in ("LICENSE", "NOTICE"):
         _copy(CHECKOUT / name, stage / name)
-    for file in (CHECKOUT / "infra" / "licences").iterdir():
-        _copy(file, stage / "licences" / file.name)
+    for name, file in licences(contents["licences"]):
+        _copy(file, stage / "licences" / name)
     _write_metadata(stage)
     return _zip(stage, output / "function.zip")
 
@@ -131,6 +131,18 @@ def _packages(node_modules: Path, modules: Iterable[str]) -> set[str]:
                 packages.add(dependency)
                 following.append(dependency)
     return packages
+
+
+def licences(rules: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, Path]]:
+    """The licences that no package in the artifact brings along: name, file."""
+    for file in sorted((CHECKOUT / "infra" / "licences").iterdir()):
+        yield file.name, file
+    for name in rules["distributions"]:
+        for each in distribution(name).files or ():
+            if each.parent.name == "licenses":
+                yield f"{name}.txt", Path(str(each.locate()))
+    for name in rules["modules"]:
+        yield f"{name.lstrip('@').replace('/', '-')}.txt", toolchain.node_modules() / name / "LICENSE"
 
 
 def _kept(folder: Path, keep: Iterable[str], drop: Iterable[str]) -> Iterator[tuple[str, Path]]:
@@ -285,7 +297,11 @@ def main() -> None:
         print(f"{archive}  sha256 {toolchain.sha256_of(archive)}")
     print(table(rows))
     if len(made) > 1:
-        raise SystemExit("The same inputs gave other bytes.")
+        raise SystemExit(
+            f"Two builds of the same files gave other bytes: compare {asked.output / 'once' / FUNCTION} with "
+            f"{asked.output / 'again' / FUNCTION} (diff -rq). What differs has a time, an order or a path in it: "
+            "mend what writes it."
+        )
     if not asked.local:
         try:
             check_size(rows, tomllib.loads(CONTENTS.read_text())["limits"])

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,9 +75,17 @@ def unzipped(archive: Path, python: Path) -> tuple[Path, Packed]:
             zipped.extractall(folder)
         stamp.write_text(told)
     built = packed.read(folder / packed.FOLDER)
+    if built is None:
+        raise ValueError(
+            f"{archive} is not the function that make artifact-local builds: it has no {packed.FOLDER}/{packed.LIST}. "
+            "Run make artifact-local."
+        )
     found = version_of(python)
-    if built is None or built.python != found:
-        raise ValueError(f"{archive} was built for Python {built and built.python}, and {python} is {found}.")
+    if built.python != found:
+        raise ValueError(
+            f"{archive} was built for Python {built.python}, and {python}, which is to run it, is {found}. Run "
+            f"make artifact-local with that Python, or name a Python {built.python} with --python."
+        )
     return folder, built
 
 
@@ -110,7 +118,6 @@ def local_aws(
 ) -> Iterator[LocalAws]:
     """The stack, running until the end; `limits` are those of `standin.Function`."""
     (task, built), client = unzipped(archive, python), runtime(python)
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -128,19 +135,35 @@ def local_aws(
         },
         **limits,
     )
-    before = {name: os.environ.get(name) for name in ("MOTO_PORT",)}
+    settings: Any = default_user_config
+    logger = logging.getLogger("werkzeug")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
     try:
-        with running(function, logs) as standin:
+        with (
+            running(function, logs) as standin,
             # Its Step Functions call Lambda at this port of this machine, whatever else answers there.
-            os.environ["MOTO_PORT"] = str(standin.port)
-            default_user_config["stepfunctions"] = {"execute_state_machine": True}
+            _item(os.environ, "MOTO_PORT", str(standin.port)),
+            _item(settings, "stepfunctions", {"execute_state_machine": True}),
+        ):
             stack = LocalAws(standin, endpoint)
             stack.client("s3").create_bucket(Bucket=BUCKET)
             yield stack
     finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        logger.setLevel(level)
         server.stop()
+
+
+@contextmanager
+def _item(settings: MutableMapping[str, Any], name: str, value: object) -> Iterator[None]:
+    """Sets one of the process's settings for a while."""
+    before = {name: settings[name]} if name in settings else {}
+    settings[name] = value
+    try:
+        yield
+    finally:
+        del settings[name]
+        settings.update(before)
 
 
 def pack_project(project: Path, target: Path) -> Path:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import tomllib
-from importlib.metadata import packages_distributions
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatch
+from importlib.metadata import PackageNotFoundError, metadata, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,7 @@ from infra.artifact import (
     TooLarge,
     browser_files,
     check_size,
+    licences,
     page_files,
     table,
     write_pack,
@@ -125,6 +129,57 @@ def test_what_no_page_is_served_is_left_out(served: dict[str, Path]) -> None:
     unwanted = (".map", ".ts", ".md", ".woff", ".ttf", ".br", ".scss")
     assert [name for name in served if name.endswith(unwanted) and "LICENSE" not in name.upper()] == []
     assert [name for name in served if name.startswith(("@sparticuz", "prefect"))] == []
+
+
+def _noticed() -> list[tuple[str, str]]:
+    """What NOTICE lists: a package, or a pattern of them, and what stands beside it."""
+    listed = (CHECKOUT / "NOTICE").read_text().partition("named as their registries name them.")[2]
+    rows = re.sub(r"\n {30,}", " ", listed.partition("Set-up alone")[0]).strip().splitlines()
+    columns = [re.split(r" {2,}", row.strip(), maxsplit=1) for row in rows]
+    return [(name, licence) for names, licence in columns for name in re.sub(", the .*", "", names).split(", ")]
+
+
+def _licence(distribution: str) -> str | None:
+    try:
+        told = metadata(distribution).json.get("license_expression")
+    except PackageNotFoundError:  # of another Python than this
+        return None
+    return str(told) if told else None
+
+
+def _shipped(served: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+    """The packages in the artifact, and their licences where they name them as SPDX does."""
+    for pin in closure(LOCK, RULES["python"]["roots"], "3.13"):
+        yield pin.name, _licence(pin.name)
+    for name in RULES["licences"]["distributions"]:
+        yield name, _licence(name)
+    folders = {"/".join(name.split("/")[: 2 if name.startswith("@") else 1]) for name in served}
+    for folder in sorted({*folders, *RULES["licences"]["modules"]}):
+        told = json.loads((node_modules() / folder / "package.json").read_text())
+        yield told["name"], told.get("license")
+
+
+def test_notice_lists_what_is_in_the_artifact_and_nothing_else(served: dict[str, Path]) -> None:
+    """Each package with the licence that it names itself."""
+    noticed, shipped = _noticed(), list(_shipped(served))
+    for name, licence in shipped:
+        said = [text for pattern, text in noticed if fnmatch(name, pattern)]
+        assert said, f"NOTICE lacks {name}"
+        if licence and re.fullmatch(r"[\w.-]+", licence):
+            assert any(licence in text for text in said), f"NOTICE says {said} of {name}, which is under {licence}"
+    unknown = [pattern for pattern, _ in noticed if not any(fnmatch(name, pattern) for name, _ in shipped)]
+    assert unknown == []
+
+
+def test_the_licences_of_what_is_packed_go_with_it() -> None:
+    """GPL-3.0 for FFmpeg, and those of the packages of which only files without one are packed."""
+    found = dict(licences(RULES["licences"]))
+    assert "GNU GENERAL PUBLIC LICENSE" in found["GPL-3.0.txt"].read_text()
+    assert "SIL OPEN FONT LICENSE" in found["manimgx-fonts.txt"].read_text().upper()
+    assert all(file.is_file() for file in found.values())
+    assert len(found) == 1 + sum(map(len, RULES["licences"].values()))
+    of_the_browser = {name.partition("/")[2] for name in RULES["licences"]["modules"] if name.startswith("@fontsource")}
+    assert of_the_browser == OWN_PACKAGES
 
 
 def test_a_pack_is_the_same_each_time(tmp_path: Path) -> None:
