@@ -15,7 +15,7 @@ from prefect.exceptions import TerminationSignal
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from flows.following import Following
+from flows.following import Following, only_looking
 from lambda_handler import storage
 from lambda_handler.errors import RenderCancelled, RenderError
 from lambda_handler.events import AssembleEvent, PlanEvent, PlanResult, RenderChunkEvent, RenderChunkResult, to_wire
@@ -24,7 +24,7 @@ from lambda_handler.render_folder import RenderFolder
 from tasks.artifacts import publish_chunks
 from tasks.invoke import invoker
 from tasks.roles import assemble, groups, plan, render_chunk
-from tasks.spending import attempts_by_chunk, so_far
+from tasks.spending import attempts_by_chunk, spending
 from tasks.stack import Stack
 
 LOOK_SECONDS = 2.0
@@ -48,7 +48,8 @@ def by_prefect(event: PlanEvent, output: str, stack: Stack) -> Results:
     for warning in manifest.warnings:
         logger.warning(warning)
     chunks = _chunks(planned, manifest, stack, folder)
-    publish_chunks(manifest, chunks, attempts_by_chunk(folder, manifest))
+    with only_looking():
+        publish_chunks(manifest, chunks, attempts_by_chunk(folder, manifest))
     assemble(
         AssembleEvent(action="assemble", **_locators(planned), audio_s3_uri=planned.audio_s3_uri, output_s3_uri=output),
         stack,
@@ -74,7 +75,7 @@ def _chunks(planned: PlanResult, manifest: Manifest, stack: Stack, folder: Rende
         chunks=planned.chunk_count,
         cancelled=lambda: worker.abandon(folder),
         straggling=straggling,
-        spent=lambda: so_far(folder, manifest, stack),
+        spent=spending(folder, manifest, stack),
     )
     made = groups(events)
     at_once = min(len(events), stack.concurrency)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 
-import httpx
 from prefect import get_run_logger
 
 from lambda_handler import storage
@@ -19,21 +20,34 @@ from tasks.stragglers import Stragglers
 TOLD_STEP = 0.1
 PRICE_SECONDS = 30.0
 """A price is a read for each attempt there was."""
+PRICE_WAIT_SECONDS = 2.0
 
 
 @contextmanager
 def only_looking() -> Iterator[None]:
-    """A store, a stack or a Prefect API that does not answer just now fails no render: the log says so."""
+    """What keeps a look from being taken fails no render, whatever it is: the log says so.
+
+    A store, a stack or a Prefect API that does not answer just now, an object that is gone between two requests, an
+    artifact that somebody has deleted in the UI.
+    """
     try:
         yield
-    except (RenderError, httpx.HTTPError) as error:
-        get_run_logger().warning("The render cannot be looked at: %s", str(error).partition("\n")[0])
+    except Exception as error:
+        told = error.summary if isinstance(error, RenderError) else f"{type(error).__name__}: {error}"
+        get_run_logger().warning("The render cannot be looked at: %s", told.partition("\n")[0])
+
+
+def hear(folder: RenderFolder, cancelled: Callable[[], None]) -> None:
+    """Calls `cancelled` while the folder says that the render is; nothing about it fails the render."""
+    with only_looking():
+        if storage.exists(folder.cancel):
+            cancelled()
 
 
 class Following:
     """Looks at a render's folder: so it is the same for both engines.
 
-    `cancelled` is called once when the folder says so, `straggling` with each chunk that stands still or lags;
+    `cancelled` is called at each look while the folder says so, `straggling` with each chunk that stands still or lags;
     `spent` says what it has cost so far, in USD, where anything is to be paid.
     """
 
@@ -52,27 +66,26 @@ class Following:
         self._speedometer = Speedometer(frames)
         self._stragglers = Stragglers(chunks)
         self._chunks = chunks
-        self._cancelled, self._straggling, self._spent = cancelled, straggling, spent
+        self._cancelled, self._straggling = cancelled, straggling
+        self._price = _Price(spent)
         self._usd: float | None = None
         self._next_price = 0.0
         self._shown = ProgressArtifact()
         self._told = 0.0
-        self._stopped = False
 
     def look(self) -> None:
         """One look; nothing about it fails the render."""
+        # Apart: who cannot see how far the chunks are hears all the same that they are to stop.
+        hear(self._folder, self._cancelled)
         with only_looking():
             self._look()
 
     def _look(self) -> None:
-        if not self._stopped and storage.exists(self._folder.cancel):
-            self._stopped = True
-            self._cancelled()
         progress = self._reader.read()
         pace = self._speedometer.pace(sum(chunk.done for chunk in progress.values()))
         done = sum(chunk.finished for chunk in progress.values())
         if time.monotonic() >= self._next_price or done == self._chunks:
-            self._usd = self._spent()
+            self._usd = self._price.look()
             self._next_price = time.monotonic() + PRICE_SECONDS
         told = describe(pace, (done, self._chunks), self._usd)
         self._shown.show(pace.fraction, told)
@@ -81,3 +94,24 @@ class Following:
             get_run_logger().info(told)
         for chunk in self._stragglers.look(progress, time.monotonic()):
             self._straggling(chunk)
+
+
+class _Price:
+    """Asks for the price in a thread of its own: a look does not wait for a thousand reads."""
+
+    def __init__(self, spent: Callable[[], float | None]) -> None:
+        self._spent = spent
+        self._usd: float | None = None
+        self._asking: threading.Thread | None = None
+
+    def look(self) -> float | None:
+        """The price, or the last one there was where it takes longer than a look may."""
+        if self._asking is None or not self._asking.is_alive():
+            self._asking = threading.Thread(target=copy_context().run, args=(self._ask,), name="price", daemon=True)
+            self._asking.start()
+        self._asking.join(PRICE_WAIT_SECONDS)
+        return self._usd
+
+    def _ask(self) -> None:
+        with only_looking():
+            self._usd = self._spent()

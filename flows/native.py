@@ -11,12 +11,12 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.exceptions import TerminationSignal
 
-from flows.following import Following, only_looking
+from flows.following import Following, hear, only_looking
 from lambda_handler.errors import InvalidConfig, StackInvalid
 from lambda_handler.events import PlanEvent, to_wire
 from lambda_handler.manifest import Manifest, load
 from lambda_handler.render_folder import RenderFolder
-from tasks.spending import so_far
+from tasks.spending import spending
 from tasks.stack import AwsStack, Stack
 from tasks.state_machine import StateMachine, StateMachineExecution
 
@@ -97,12 +97,17 @@ class _Mirror:
                 self._following = self._followed(manifest)
         if self._following:
             self._following.look()
+        else:
+            hear(self._folder, self._stop)
+
+    def _stop(self) -> None:
+        self._execution.stop("The render was cancelled.")
 
     def _followed(self, manifest: Manifest) -> Following:
         return Following(
             self._folder,
             frames=manifest.total_frames,
             chunks=len(manifest.chunks),
-            cancelled=lambda: self._execution.stop("The render was cancelled."),
-            spent=lambda: so_far(self._folder, manifest, self._stack),
+            cancelled=self._stop,
+            spent=spending(self._folder, manifest, self._stack),
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
+from functools import cache
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
@@ -17,22 +19,32 @@ from tasks.stack import LocalStack, Stack
 CHUNKS_NAMED = re.compile(r"render\[(\d+)(?:-(\d+))?\]")
 
 
-def so_far(folder: RenderFolder, manifest: Manifest, stack: Stack) -> float | None:
-    """USD for the attempts that have ended or told of themselves; None on a machine of one's own.
+def spending(folder: RenderFolder, manifest: Manifest, stack: Stack) -> Callable[[], float | None]:
+    """What says how much the render has cost so far, as often as it is asked.
 
-    State transitions, and what cost.LEFT_OUT names, are not in it.
+    USD for the attempts that have ended or told of themselves; None on a machine of one's own. State transitions, and
+    what cost.LEFT_OUT names, are not in it.
     """
     if isinstance(stack, LocalStack):
-        return None
-    plans, others = attempts.of_plan(folder, manifest)
-    every = [*plans, *others]
-    used = cost.Usage(
-        succeeded_ms=[attempt.ms for attempt in every if attempt.error is None],
-        failed_ms=[attempt.ms for attempt in every if attempt.error is not None],
-        memory_mb=stack.memory_mb,
-    )
-    region = stack.credentials.get_boto3_session().region_name or cost.DEFAULT_REGION
-    return cost.cost(used, cost.prices_for(region)).total
+        return lambda: None
+
+    @cache
+    def prices() -> cost.Prices:
+        # Once: with a role to assume, a session is a request to STS.
+        known = stack.credentials.region_name or stack.credentials.get_boto3_session().region_name
+        return cost.prices_for(known or cost.DEFAULT_REGION)
+
+    def so_far() -> float:
+        plans, others = attempts.of_plan(folder, manifest)
+        every = [*plans, *others]
+        used = cost.Usage(
+            succeeded_ms=[attempt.ms for attempt in every if attempt.error is None],
+            failed_ms=[attempt.ms for attempt in every if attempt.error is not None],
+            memory_mb=stack.memory_mb,
+        )
+        return cost.cost(used, prices()).total
+
+    return so_far
 
 
 def attempts_by_chunk(folder: RenderFolder, manifest: Manifest) -> dict[int, int]:
