@@ -94,7 +94,12 @@ def statements(template: Mapping[str, Any], role: str) -> list[Statement]:
     found = [statement for document in documents for statement in document["Statement"]]
     # No Deny, NotAction or Condition, so allowing is matching an action and a resource.
     assert all({"Sid", "Effect", "Action", "Resource"} == set(each) and each["Effect"] == "Allow" for each in found)
-    return [Statement(tuple(_listed(each["Action"])), tuple(_listed(resolved(each["Resource"])))) for each in found]
+    return listed(resolved(found))
+
+
+def listed(found: Iterable[Mapping[str, Any]]) -> list[Statement]:
+    """A policy's statements, as they stand in its document."""
+    return [Statement(tuple(_listed(each["Action"])), tuple(_listed(each["Resource"]))) for each in found]
 
 
 def allowed(found: Iterable[Statement], action: str, resource: str) -> bool:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from cloudformation import Statement, allowed, translated
+from cloudformation import allowed, listed, translated
 
 from infra.documentation import PAGE, diagram, errors, parameters, written
 from infra.state_machine import INLINE_CHUNKS, machine
@@ -97,10 +97,7 @@ def test_whoever_deploys_may_create_every_kind_of_resource(kind: str, creates: s
 )
 def test_whoever_deploys_may_do_what_sam_does(action: str, resource: str) -> None:
     """`sam deploy --resolve-s3` and `sam delete`, by the calls in SAM's sources (aws-sam-cli 1.170)."""
-    found = [
-        Statement(*(tuple([part] if isinstance(part, str) else part) for part in (each["Action"], each["Resource"])))
-        for each in json.loads(POLICY.read_text())["Statement"]
-    ]
+    found = listed(json.loads(POLICY.read_text())["Statement"])
     assert allowed(found, action, f"arn:aws:{resource}")
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from cloudformation import TEMPLATE, resolved, translated
+from cloudformation import HERE, TEMPLATE, allowed, listed, resolved, translated
 from parliament import analyze_policy_string
+
+from lambda_handler.toolchain import CHECKOUT
 
 FOLDER = TEMPLATE.parent
 FILES = ("deploy-policy.json", "smoke-policy.json")
@@ -17,6 +21,16 @@ MISTAKEN = {
     ("INVALID_ARN", "arn:aws:cloudformation:us-east-1:aws:transform/Serverless-2016-10-31"),
     ("RESOURCE_MISMATCH", "states:DescribeExecution"),
 }
+
+
+def _filled(name: str) -> dict[str, Any]:
+    """The policy with an account, a region and a stack's name put in."""
+    text = (FOLDER / name).read_text()
+    values = {"REGION": "us-east-1", "ACCOUNT": "123456789012", "STACK": "Videos", "BUCKETS": "videos"}
+    for placeholder, value in values.items():
+        text = text.replace(placeholder, value)
+    filled: dict[str, Any] = json.loads(text)
+    return filled
 
 
 def _findings(document: dict[str, Any]) -> set[tuple[str, str]]:
@@ -34,10 +48,36 @@ def _findings(document: dict[str, Any]) -> set[tuple[str, str]]:
 @pytest.mark.parametrize("name", FILES)
 def test_parliament_finds_nothing_in_the_policies_of_people(name: str) -> None:
     """With an account, a region and a stack's name put in."""
-    text = (FOLDER / name).read_text()
-    for placeholder, value in (("REGION", "us-east-1"), ("ACCOUNT", "123456789012"), ("STACK", "videos")):
-        text = text.replace(placeholder, value)
-    assert _findings(json.loads(text)) <= MISTAKEN
+    assert _findings(_filled(name)) <= MISTAKEN
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("cloudformation:CreateStack", f"arn:aws:cloudformation:{HERE}:stack/Videos/1a2b"),
+        ("s3:CreateBucket", "arn:aws:s3:::videos-renderbucket-1a2b"),
+        ("lambda:CreateFunction", f"arn:aws:lambda:{HERE}:function:Videos-RenderFunction-1A2B"),
+        ("states:CreateStateMachine", f"arn:aws:states:{HERE}:stateMachine:RenderStateMachine-1A2B"),
+        ("iam:CreateRole", "arn:aws:iam::123456789012:role/Videos-RenderFunctionRole-1A2B"),
+        ("logs:CreateLogGroup", f"arn:aws:logs:{HERE}:log-group:Videos-RenderFunctionLogs-1A2B"),
+        ("logs:CreateLogGroup", f"arn:aws:logs:{HERE}:log-group:/aws/vendedlogs/states/Videos-render"),
+        ("cloudwatch:PutMetricAlarm", f"arn:aws:cloudwatch:{HERE}:alarm:Videos-RunawayAlarm-1A2B"),
+        ("events:PutRule", f"arn:aws:events:{HERE}:rule/Videos-RenderEnded-1A2B"),
+        ("sns:CreateTopic", f"arn:aws:sns:{HERE}:Videos-NotificationTopic-1A2B"),
+    ],
+)
+def test_a_stack_whose_name_has_capitals_may_be_deployed(action: str, resource: str) -> None:
+    """CloudFormation names its resources as the stack is written, and its bucket in lower case: S3 has no capitals."""
+    deploy = listed(_filled(FILES[0])["Statement"])
+    assert allowed(deploy, action, resource)
+    assert not allowed(deploy, action, resource.replace("ideos", "ideo").replace("RenderState", "Other"))
+
+
+def test_the_documented_command_fills_a_policy_in() -> None:
+    """Nothing is left to put in, and it is what these tests read."""
+    (command,) = re.findall(r"^sed '.*$", (CHECKOUT / "docs" / "aws.md").read_text(), re.MULTILINE)
+    done = subprocess.run(["bash", "-c", command], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == _filled(FILES[0])
 
 
 @pytest.mark.parametrize("role", ["RenderFunctionRole", "RenderStateMachineRole", "RenderManyChunksPolicy"])
