@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-import resource
 import subprocess
 import threading
 import time
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lambda_handler import memory, toolchain
+from parity.measure import PAIRED
+from parity.processes import children_cpu
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 MEMORY_LOOK_SECONDS = 0.25
@@ -37,7 +38,7 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str], servers: 
     """
     # Processes whose parents are killed come to this one, which waits for them: else their CPU would count nowhere.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    before, served = _children_cpu(), sum(map(_cpu_of, servers))
+    before, served = children_cpu(), sum(map(_cpu_of, servers))
     began = time.monotonic()
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         watch = _MemoryWatch(process.pid)
@@ -46,7 +47,7 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str], servers: 
     wall = time.monotonic() - began
     watch.stop()
     _reap()
-    cpu = _children_cpu() - before + sum(map(_cpu_of, servers)) - served
+    cpu = children_cpu() - before + sum(map(_cpu_of, servers)) - served
     if code:
         raise subprocess.CalledProcessError(code, command, told)
     return Cost(cpu, wall, watch.peak)
@@ -55,14 +56,11 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str], servers: 
 def ssim(video: Path, lossless: Path) -> float:
     """The mean structural similarity of a video's frames, all planes, to those of the videos that `lossless` lists."""
     converted = "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_inp,format=yuv420p"
-    graph = f"[0:v]{_PAIRED}[a];[1:v]{converted},{_PAIRED}[b];[a][b]ssim=shortest=1"
+    graph = f"[0:v]{PAIRED}[a];[1:v]{converted},{PAIRED}[b];[a][b]ssim=shortest=1"
     command: list[str | Path] = [toolchain.ffmpeg().executable, "-hide_banner", "-nostats", "-i", video]
     command += ["-f", "concat", "-safe", "0", "-i", lossless, "-lavfi", graph, "-f", "null", "-"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(re.findall(r"SSIM .*All:([\d.]+)", done.stderr)[-1])
-
-
-_PAIRED = "settb=1/1000,setpts=N"
 
 
 class _MemoryWatch:
@@ -80,11 +78,6 @@ class _MemoryWatch:
     def _look(self) -> None:
         while not self._over.wait(MEMORY_LOOK_SECONDS):
             self.peak = max(self.peak, memory.used_bytes(self._pid))
-
-
-def _children_cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def _cpu_of(pid: int) -> float:

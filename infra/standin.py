@@ -73,13 +73,16 @@ def _failed(kind: str, message: str) -> Answer:
     return Answer(json.dumps({"errorType": kind, "errorMessage": message}).encode(), error=True)
 
 
-class _QuietHandler(BaseHTTPRequestHandler):
+class ApiHandler(BaseHTTPRequestHandler):
+    """Requests and answers as the SDKs send and read them."""
+
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: Any) -> None:
         """Says nothing: the environments have logs of their own."""
 
     def body(self) -> bytes:
+        """What was sent, in one piece or in chunks."""
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             parts = []
             while size := int(self.rfile.readline().split(b";")[0], 16):
@@ -90,6 +93,7 @@ class _QuietHandler(BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def reply(self, status: int, content: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Answers with JSON and a request's id, as AWS does."""
         self.send_response(status)
         always = {"Content-Type": "application/json", "x-amzn-RequestId": str(uuid4())}
         for name, value in {**always, **(headers or {})}.items():
@@ -213,7 +217,7 @@ class Environment:
     def _runtime_api(self) -> type[BaseHTTPRequestHandler]:
         environment = self
 
-        class RuntimeApi(_QuietHandler):
+        class RuntimeApi(ApiHandler):
             def do_GET(self) -> None:
                 request, event = environment._events.get()
                 told = {
@@ -323,7 +327,7 @@ class Standin:
     def _invoke_api(self) -> type[BaseHTTPRequestHandler]:
         standin = self
 
-        class InvokeApi(_QuietHandler):
+        class InvokeApi(ApiHandler):
             def do_POST(self) -> None:
                 event = self.body()
                 parts = unquote(self.path).strip("/").split("/")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import lzma
 import shutil
@@ -11,7 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from lambda_handler.errors import PlanTooLarge, ProjectArchiveInvalid, ProjectNotFound
+from lambda_handler.errors import PlanTooLarge, ProjectArchiveInvalid, ProjectNotFound, StorageFull
 
 MAX_FILES = 20_000
 MAX_BYTES = 4 * 1024**3
@@ -71,7 +70,7 @@ def unpack_project(archive: Path, target: Path, *, name: str) -> None:
             _read_to_the_end(tar)
             extract(tar, members, target)
     except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if StorageFull.is_meant_by(error):
             raise
         raise ProjectArchiveInvalid(f"{name} cannot be unpacked: {error}.") from error
 

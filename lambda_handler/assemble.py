@@ -85,9 +85,11 @@ def _made(parts: list[Path], sound: Path | None, video: Path, manifest: Manifest
     joined = video.with_name(f"joined{manifest.output.chunk_suffix}")
     join(parts, joined, manifest)
     finish(joined, video, manifest, sound)
+    gif = manifest.format == "gif"
+    listed = video_stream(toolchain.ffmpeg(), video, decode=gif)
     # A GIF is drawn from the joined pictures, any other video holds them.
-    _check_pictures(joined if manifest.format == "gif" else video, chunks)
-    _check_times(video, manifest)
+    _check_pictures(video_stream(toolchain.ffmpeg(), joined, decode=False) if gif else listed, chunks)
+    _check_times(listed, manifest)
     if manifest.format == "webm" and tags(toolchain.ffmpeg(), video).get("alpha_mode") != "1":
         raise OutputInvalid("The video does not say that it has alpha, so players would not look for it.")
     if sound:
@@ -149,16 +151,15 @@ def _checked_chunk(part: Path, manifest: Manifest, index: int) -> VideoStream:
     return stream
 
 
-def _check_pictures(video: Path, chunks: list[VideoStream]) -> None:
+def _check_pictures(stream: VideoStream, chunks: list[VideoStream]) -> None:
     """Raises OutputInvalid unless the video's pictures are those of its chunks, one after another, alpha included."""
-    found = [packet.content for packet in video_stream(toolchain.ffmpeg(), video, decode=False).packets]
+    found = [packet.content for packet in stream.packets]
     if found != [packet.content for chunk in chunks for packet in chunk.packets]:
         raise OutputInvalid("The video's pictures are not those of its chunks.")
 
 
-def _check_times(video: Path, manifest: Manifest) -> None:
-    """Raises OutputInvalid unless the video has every frame at its time, in its size, and decodes as a GIF."""
-    stream = video_stream(toolchain.ffmpeg(), video, decode=manifest.format == "gif")
+def _check_times(stream: VideoStream, manifest: Manifest) -> None:
+    """Raises OutputInvalid unless the video has every frame at its time, in its size."""
     if len(stream.packets) != manifest.total_frames:
         raise OutputInvalid(f"The video has {len(stream.packets)} frames, the plan {manifest.total_frames}.")
     if not stream.keeps_rate(manifest.rate):

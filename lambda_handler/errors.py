@@ -72,6 +72,7 @@ The codes that the reference deployment has keep its spelling.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from enum import StrEnum
 from typing import ClassVar
@@ -391,6 +392,11 @@ class StorageFull(MachineError):
         "Free disk space, or set TMPDIR and --root to a larger disk; in Lambda, whose disk is as large as it can be, "
         "use smaller chunks (chunkSize) or smaller files. What is rendered is kept."
     )
+
+    @staticmethod
+    def is_meant_by(error: BaseException) -> bool:
+        """Whether the system says by that error that a disk, or a user's share of it, is full."""
+        return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class IntegrityError(RenderError):

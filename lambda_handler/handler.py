@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
@@ -43,7 +42,7 @@ def handler(event: Mapping[str, Any], context: Context | None = None) -> dict[st
         _log("handler_error", event, started, code=error.code, message=error.summary)
         raise on_the_wire(error) from error
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not StorageFull.is_meant_by(error):
             raise
         _log("handler_error", event, started, code=StorageFull.code, message=str(error))
         raise on_the_wire(StorageFull(f"No space is left to work in: {error}.")) from error

@@ -8,7 +8,6 @@ render folder from a video that lies beside them.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -154,7 +153,7 @@ def _reported(uri: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except (BaseError, OSError) as error:
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+        if StorageFull.is_meant_by(error) or "No space left" in str(error):
             raise StorageFull(f"No space is left for {uri}.") from error
         if isinstance(error, (PermissionError, PermissionDeniedError, UnauthenticatedError)):
             raise UriNotAllowed(f"This worker has no permission for {uri}.") from error

@@ -8,7 +8,6 @@ a laptop and a Lambda draw the same pixels.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import os
@@ -25,14 +24,13 @@ import imageio_ffmpeg
 
 from lambda_handler import browser_fonts, packed
 from lambda_handler.archive import extract
-from lambda_handler.errors import ChromeUnavailable, FfmpegUnavailable, MachineError, RuntimeUnavailable
+from lambda_handler.errors import ChromeUnavailable, FfmpegUnavailable, MachineError, RuntimeUnavailable, StorageFull
 from lambda_handler.packed import PackDamaged, Packed
 from lambda_handler.unpack import unpacked_once
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 CHROME_SOURCE_VARIABLE = "HYPERFRAMES_LAMBDA_CHROME_SOURCE"
 CHROME_SOURCE = "sparticuz"
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 RUNTIME_VERSION = "0.8.64"
 RUNTIME_SHA256 = "98dccac27469c888b3ee27c1a51d5f568bd0d01f295c6e675397a1ff59bbc3e2"
@@ -188,7 +186,7 @@ def _unpacked_chromium() -> Path:
     try:
         return unpacked_once(folder, fill)
     except OSError as error:
-        if error.errno in DISK_FULL:
+        if StorageFull.is_meant_by(error):
             raise
         raise ChromeUnavailable(f"Chromium could not be unpacked to {folder}: {error}.") from error
 

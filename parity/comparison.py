@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from lambda_handler import toolchain
 from parity.measure import Likeness, Limits, compare
+from parity.processes import children_cpu
 from parity.reference import Reference
 
 RENDER_SECONDS = 1800
@@ -95,7 +95,7 @@ def _rendered(
     command: Sequence[str], environment: Mapping[str, str], output: Path, failure: Callable[[str, str], str]
 ) -> Rendered:
     output.unlink(missing_ok=True)
-    before, began = _children_cpu(), time.monotonic()
+    before, began = children_cpu(), time.monotonic()
     try:
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=RENDER_SECONDS, check=False
@@ -104,12 +104,7 @@ def _rendered(
     except subprocess.TimeoutExpired:
         told = f"not done after {RENDER_SECONDS} s"
     wall = time.monotonic() - began
-    return Rendered(None if told else output, told, wall, _children_cpu() - before)
-
-
-def _children_cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    return Rendered(None if told else output, told, wall, children_cpu() - before)
 
 
 def _our_failure(output: str, errors: str) -> str:

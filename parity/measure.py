@@ -22,6 +22,8 @@ from lambda_handler.media import video_stream
 
 # Two identical pictures have no noise at all; a mean needs a number.
 IDENTICAL_DB = 100.0
+# Frames are paired by their place, not by times that two muxers may round differently.
+PAIRED = "settb=1/1000,setpts=N"
 SOUND_RATE = 8000
 # A quarter of a second either way: a mixer that is further off than that plays another part of the sound.
 FARTHEST_LAG = SOUND_RATE // 4
@@ -137,9 +139,7 @@ def _loudness(samples: Sequence[int]) -> float:
 def _psnr(ours: Path, theirs: Path) -> tuple[float, ...]:
     with TemporaryDirectory(prefix="hf-parity-") as folder:
         stats = Path(folder) / "psnr.log"
-        # Frames are paired by their place, not by times that two muxers may round differently.
-        paired = "[0:v]settb=1/1000,setpts=N[a];[1:v]settb=1/1000,setpts=N[b]"
-        graph = f"{paired};[a][b]psnr=shortest=1:stats_file={stats}"
+        graph = f"[0:v]{PAIRED}[a];[1:v]{PAIRED}[b];[a][b]psnr=shortest=1:stats_file={stats}"
         _ffmpeg(["-i", ours, "-i", theirs, "-lavfi", graph, "-f", "null", "-"])
         values = re.findall(r"psnr_avg:(\S+)", stats.read_text())
     return tuple(IDENTICAL_DB if value == "inf" else min(IDENTICAL_DB, float(value)) for value in values)

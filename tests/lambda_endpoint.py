@@ -7,11 +7,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
-from uuid import uuid4
 
 from botocore.exceptions import ClientError
+
+from infra.standin import ApiHandler
 
 Function = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Event to result. Raises what the function would report; a ClientError is one of Lambda's own."""
@@ -29,7 +30,6 @@ class Endpoint:
     invocations: int = 0
     running: int = 0
     peak: int = 0
-    keys: set[str] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -37,19 +37,13 @@ class Endpoint:
 def lambda_endpoint(function: Function) -> Iterator[Endpoint]:
     """The API, until the end of the block; what is invoked then goes on by itself."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: Any) -> None:
-            """Says nothing."""
-
-        def do_POST(self) -> None:
-            event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    class Handler(ApiHandler):
+        def do_POST(self) -> None:  # noqa: N802 - the server calls it so
+            event = json.loads(self.body())
             with endpoint.lock:
                 endpoint.invocations += 1
                 endpoint.running += 1
                 endpoint.peak = max(endpoint.peak, endpoint.running)
-                endpoint.keys.add(self.headers["Authorization"].partition("Credential=")[2].partition("/")[0])
             try:
                 self.answer(200, function(event))
             except HangUp:
@@ -66,15 +60,8 @@ def lambda_endpoint(function: Function) -> Iterator[Endpoint]:
                     endpoint.running -= 1
 
         def answer(self, status: int, told: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
-            content = json.dumps(told).encode()
             with suppress(ConnectionError):  # nobody waits any more
-                self.send_response(status)
-                always = {"Content-Type": "application/json", "x-amzn-RequestId": str(uuid4())}
-                for name, value in {**always, **(headers or {})}.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
+                self.reply(status, json.dumps(told).encode(), headers)
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -39,9 +39,6 @@ FOLDER = RenderFolder(f"s3://{BUCKET}/renders/one")
 def event(chunk: int = 0, folder: RenderFolder = FOLDER) -> dict[str, Any]:
     """What asks for a chunk."""
     return {"Action": "renderChunk", "PlanV2ManifestS3Uri": folder.manifest, "ChunkIndex": chunk}
-
-
-Invoking = Callable[..., Any]
 
 
 @contextmanager
@@ -172,13 +169,11 @@ def test_waits_grow_and_are_random() -> None:
 def test_expired_credentials_are_renewed_in_the_middle_of_a_render() -> None:
     """By a fresh client."""
     expired = threading.Event()
-    seen: list[bool] = []
 
     def function(_event: Mapping[str, Any]) -> Mapping[str, Any]:
         if not expired.is_set():
             expired.set()
             raise refused("ExpiredTokenException", 403)
-        seen.append(True)
         return {}
 
     with _invoking(function) as (worker, endpoint):
@@ -317,9 +312,8 @@ def test_a_failed_hedge_leaves_the_first_invocation_its_chance(impatient: None) 
         assert answer.result(5) == {"by": "first"}
 
 
-@pytest.mark.parametrize("fields", [{"hedge": False}, {"concurrency": 1}], ids=["not allowed", "no place"])
-def test_nothing_is_hedged_where_the_stack_has_no_room_for_it(fields: dict[str, Any], impatient: None) -> None:
-    """A second invocation must not take another chunk's place."""
+def _hedged_while_it_hangs(**fields: Any) -> bool:
+    """Whether an invocation that does not end is made a second time."""
     hang = threading.Event()
 
     def function(_event: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -330,26 +324,21 @@ def test_nothing_is_hedged_where_the_stack_has_no_room_for_it(fields: dict[str, 
         answer = pool.submit(worker.invoke, event())
         while not endpoint.running:
             time.sleep(0.01)
-        assert not worker.hedge(event())
+        hedged = worker.hedge(event())
         hang.set()
         assert answer.result(5) == {}
+    return hedged
+
+
+@pytest.mark.parametrize("fields", [{"hedge": False}, {"concurrency": 1}], ids=["not allowed", "no place"])
+def test_nothing_is_hedged_where_the_stack_has_no_room_for_it(fields: dict[str, Any], impatient: None) -> None:
+    """A second invocation must not take another chunk's place."""
+    assert not _hedged_while_it_hangs(**fields)
 
 
 def test_what_has_only_just_been_asked_for_is_not_hedged() -> None:
     """Progress that an earlier run has left stands still as well, and so does a chunk that is throttled."""
-    hang = threading.Event()
-
-    def function(_event: Mapping[str, Any]) -> Mapping[str, Any]:
-        hang.wait(20)
-        return {}
-
-    with _invoking(function) as (worker, endpoint), ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(worker.invoke, event())
-        while not endpoint.running:
-            time.sleep(0.01)
-        assert not worker.hedge(event())
-        hang.set()
-        assert answer.result(5) == {}
+    assert not _hedged_while_it_hangs()
 
 
 def test_an_aws_profile_that_is_not_there_is_the_stacks_fault() -> None:
