@@ -83,8 +83,9 @@ def unzipped(archive: Path, python: Path) -> tuple[Path, Packed]:
     found = version_of(python)
     if built.python != found:
         raise ValueError(
-            f"{archive} was built for Python {built.python}, and {python}, which is to run it, is {found}. Run "
-            f"make artifact-local with that Python, or name a Python {built.python} with --python."
+            f"{archive} was built for Python {built.python}, and {python}, which is to run it, is {found}. Build "
+            f"it for that (python -m infra.artifact --python {found} --output build/{found}), or name a Python "
+            f"{built.python} with --python."
         )
     return folder, built
 

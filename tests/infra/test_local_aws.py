@@ -32,7 +32,7 @@ def test_an_archive_that_cannot_run_here_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"has no packed/packed\.json\. Run make artifact-local"):
         unzipped(_artifact(tmp_path, None), PYTHON)
     (tmp_path / "other").mkdir()
-    with pytest.raises(ValueError, match=rf"was built for Python 3\.2.* is {version_of(PYTHON)}\. Run make"):
+    with pytest.raises(ValueError, match=rf"was built for Python 3\.2.* is {version_of(PYTHON)}\. Build it for that"):
         unzipped(_artifact(tmp_path / "other", "3.2"), PYTHON)
 
 
