@@ -1,16 +1,19 @@
 """The batch flow: a row of its own for each video, a few at once, and none that sinks the others."""
 
 # Annotations as they are, not as text: see flows/render.py.
+import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextvars import copy_context
+from functools import partial
 from typing import Literal
 
 from prefect import flow
-from prefect.exceptions import TerminationSignal
 from pydantic import BaseModel
 
+from flows.following import only_looking
 from flows.render import Engine, RenderOutcome, render
 from flows.request import render_folder
 from flows.rows import BatchRequest, Row, read_rows
@@ -18,10 +21,13 @@ from lambda_handler import storage
 from lambda_handler.errors import BatchIncomplete, RenderCancelled, RenderError
 from lambda_handler.render_folder import RenderFolder
 from tasks.artifacts import ProgressArtifact, publish_batch, publish_rows
-from tasks.invoke import invoking
+from tasks.invoke import invoker, invoking
+from tasks.logs import run_logger
 from tasks.stack import LOCAL, Stack, StackOrName, load_stack
 
 LOOK_SECONDS = 1.0
+CANCEL_SECONDS = 60.0
+"""Rows end within seconds: only one whose worker does not look at its folder, or cannot, takes as long."""
 
 
 class RowOutcome(BaseModel):
@@ -76,34 +82,64 @@ def render_batch(request: BatchRequest, stack: StackOrName = LOCAL, engine: Engi
 def _rendered(rows: Sequence[Row], stack: Stack, engine: Engine, at_once: int) -> list[RowOutcome]:
     # Threads and no task runs: what a flow run within a task run does would count as the batch's own, and would be
     # rolled back with a row that fails.
-    with ThreadPoolExecutor(at_once) as pool:
-        futures = [pool.submit(copy_context().run, render, row.request, stack, engine) for row in rows]
-        try:
-            _follow(futures)
-        except (TerminationSignal, KeyboardInterrupt):
-            _cancel(rows, futures, stack)
-            raise
+    futures = _begun([partial(copy_context().run, render, row.request, stack, engine) for row in rows], at_once)
+    try:
+        _follow(futures)
+    except BaseException:
+        _cancel(rows, futures, stack)
+        raise
     return [_outcome(row, future, stack) for row, future in zip(rows, futures, strict=True)]
+
+
+def _begun(calls: Sequence[Callable[[], RenderOutcome]], at_once: int) -> list[Future[RenderOutcome]]:
+    """Makes the calls, so many at once, in threads that nobody has to wait for: those of an executor keep the process
+    until they have ended."""
+    futures: list[Future[RenderOutcome]] = [Future() for _ in calls]
+    waiting = deque(zip(futures, calls, strict=True))
+
+    def work() -> None:
+        while True:
+            try:
+                future, call = waiting.popleft()
+            except IndexError:
+                return
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(call())
+            except BaseException as error:
+                future.set_exception(error)
+
+    for number in range(at_once):
+        threading.Thread(target=work, daemon=True, name=f"rows-{number}").start()
+    return futures
 
 
 def _follow(futures: Sequence[Future[RenderOutcome]]) -> None:
     shown = ProgressArtifact("batch-progress")
-    publish_rows(shown, 0, len(futures))
     left = set(futures)
-    while left:
-        ended, left = wait(left, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
-        if ended:
+    while True:
+        with only_looking():
             publish_rows(shown, len(futures) - len(left), len(futures))
+        if not left:
+            return
+        _, left = wait(left, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
 
 
 def _cancel(rows: Sequence[Row], futures: Sequence[Future[RenderOutcome]], stack: Stack) -> None:
-    """Begins no other row, and stops those that run, until they have ended: one just begun may take the mark away."""
+    """Begins no other row, and stops those that run, again and again until they have ended: one just begun may take the
+    mark away. After a while nobody waits for them any longer."""
     running = {future: row for row, future in zip(rows, futures, strict=True) if not future.cancel()}
-    left = set(running)
-    while left:
+    left, until = set(running), time.monotonic() + CANCEL_SECONDS
+    while left and time.monotonic() < until:
         for future in left:
-            storage.write(RenderFolder(render_folder(running[future].request, stack)).cancel, b"")
+            folder = RenderFolder(render_folder(running[future].request, stack))
+            with only_looking():
+                storage.write(folder.cancel, b"")
+                invoker(stack).abandon(folder)
         _, left = wait(left, timeout=LOOK_SECONDS)
+    for future in left:
+        run_logger().warning("Row %d is cancelled, and has not ended yet", running[future].number)
 
 
 def _outcome(row: Row, future: Future[RenderOutcome], stack: Stack) -> RowOutcome:

@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 
-from prefect import get_run_logger
-
 from lambda_handler import storage
 from lambda_handler.errors import RenderError
 from lambda_handler.progress import ProgressReader, Speedometer
 from lambda_handler.render_folder import RenderFolder
 from tasks.artifacts import ProgressArtifact, describe
+from tasks.logs import run_logger
 from tasks.stragglers import Stragglers
 
 TOLD_STEP = 0.1
@@ -34,7 +33,7 @@ def only_looking() -> Iterator[None]:
         yield
     except Exception as error:
         told = error.summary if isinstance(error, RenderError) else f"{type(error).__name__}: {error}"
-        get_run_logger().warning("The render cannot be looked at: %s", told.partition("\n")[0])
+        run_logger().warning("The render cannot be looked at: %s", told.partition("\n")[0])
 
 
 def hear(folder: RenderFolder, cancelled: Callable[[], None]) -> None:
@@ -91,7 +90,7 @@ class Following:
         self._shown.show(pace.fraction, told)
         if pace.fraction - self._told >= TOLD_STEP:
             self._told = pace.fraction
-            get_run_logger().info(told)
+            run_logger().info(told)
         for chunk in self._stragglers.look(progress, time.monotonic()):
             self._straggling(chunk)
 

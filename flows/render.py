@@ -4,6 +4,7 @@
 # no module in which Prefect could look their names up.
 import json
 import time
+from contextlib import suppress
 from typing import Any, Literal, cast
 
 from prefect import flow
@@ -18,7 +19,7 @@ from flows.request import RenderRequest, check, output_uri, pinned, project_uri,
 from flows.status import missing
 from flows.stopping import stop_what_is_left
 from lambda_handler import storage
-from lambda_handler.errors import MissingPlanArtifact, RenderCancelled, RenderError
+from lambda_handler.errors import MissingPlanArtifact, RenderCancelled, RenderError, StorageUnavailable
 from lambda_handler.events import PlanEvent
 from lambda_handler.manifest import Manifest, load
 from lambda_handler.render_folder import RenderFolder
@@ -118,8 +119,11 @@ def _ended(request: RenderRequest, stack: Stack, engine: Engine) -> RenderOutcom
     folder = RenderFolder(render_folder(request, stack))
     remember(folder)
     try:
-        with admitted():
-            outcome = _rendered(request, stack, folder, engine)
+        with stack.storage():
+            # A mark of before is no mark of this run. Who cancels it while it waits for its place is heard.
+            storage.delete(folder.cancel)
+            with admitted(lambda: _check_cancelled(folder)):
+                outcome = _rendered(request, stack, folder, engine)
     except RenderCancelled as error:
         with stack.storage():
             tell_cancelled(request.name, folder, error)
@@ -136,8 +140,7 @@ def _ended(request: RenderRequest, stack: Stack, engine: Engine) -> RenderOutcom
 
 def _rendered(request: RenderRequest, stack: Stack, folder: RenderFolder, engine: Engine) -> RenderOutcome:
     started = time.monotonic()
-    with stack.storage(), invoking(stack):
-        storage.delete(folder.cancel)
+    with invoking(stack):
         event = PlanEvent(
             action="plan",
             project_s3_uri=project_uri(request, stack),
@@ -157,6 +160,11 @@ def _rendered(request: RenderRequest, stack: Stack, folder: RenderFolder, engine
             storage.write(folder.cancel, b"")
             raise
         return _outcome(request, stack, folder, engine, before, captured, started)
+
+
+def _check_cancelled(folder: RenderFolder) -> None:
+    with suppress(StorageUnavailable):  # it waits on
+        folder.check_cancelled()
 
 
 def _missing(stack: Stack, folder: RenderFolder) -> Missing | None:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +18,7 @@ import boto3
 import pytest
 from engines import ENGINES, Place, place
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterName
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling
@@ -27,7 +30,9 @@ from flows.prefect_server import PrefectApi
 from flows.render import Engine, render_native
 from flows.stopping import stop_what_is_left
 from lambda_handler import storage
+from lambda_handler.errors import RenderCancelled
 from lambda_handler.plan import record_request
+from tasks.admission import RENDERS, admitted
 from tasks.stack import RenderStack
 from tasks.state_machine import StateMachine
 
@@ -121,6 +126,27 @@ def test_a_terminated_batch_stops_the_rows_that_run_and_begins_no_other(
         assert worker.attempts("plan") == 2
     assert took < SOON_SECONDS
     assert _chunk_states(f"render {stem}-one.mp4") == {"CANCELLED"}
+
+
+def test_a_render_that_waits_for_its_place_can_be_cancelled(api: PrefectApi, bucket: str) -> None:
+    """The mark of an earlier run is taken away when it begins to wait; one that comes later ends it, with no plan."""
+    worker = Worker(chunks=1)
+    with place(bucket, worker) as made, get_client(sync_client=True) as client:
+        folder = made.folder()
+        storage.write(folder.cancel, b"")
+        client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=RENDERS, limit=1, active=True))
+        try:
+            with admitted(), ThreadPoolExecutor(1) as pool:
+                waiting = pool.submit(copy_context().run, made.render, "prefect")
+                while storage.exists(folder.cancel):
+                    assert not waiting.done()
+                    time.sleep(0.05)
+                storage.write(folder.cancel, b"")
+                with pytest.raises(RenderCancelled):
+                    waiting.result(20)
+        finally:
+            client.delete_global_concurrency_limit_by_name(RENDERS)
+    assert worker.attempts("plan") == 0
 
 
 def _folders_with(made: Place, name: str) -> set[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -10,10 +13,14 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey, Fl
 from prefect.client.schemas.sorting import ArtifactSort
 from rendering import Project, page
 
+from flows import batch
 from flows.batch import render_batch
 from flows.prefect_server import PrefectApi
-from flows.rows import BatchRequest
-from lambda_handler.errors import BatchIncomplete
+from flows.request import RenderRequest
+from flows.rows import BatchRequest, Row
+from lambda_handler import storage
+from lambda_handler.errors import BatchIncomplete, StorageUnavailable
+from lambda_handler.render_folder import RenderFolder
 from tasks.local_stack import LocalStack
 
 
@@ -47,3 +54,44 @@ def test_a_dry_run_renders_nothing(api: PrefectApi, project: Project, tmp_path: 
     outcome = render_batch(request, LocalStack(root=tmp_path / "root", allowed=(tmp_path,)))
     assert [(row.state, Path(row.output).name) for row in outcome.rows] == [("checked", "1.mp4"), ("checked", "2.mp4")]
     assert not (tmp_path / "root").exists()
+
+
+def test_a_stopped_batch_ends_though_a_row_does_not(roots: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every row that had begun is marked, also when its folder could not be written to at first; no other begins, and
+    nobody waits for ever."""
+    hang, begun, failed = threading.Event(), [], []
+
+    def render(request: RenderRequest, *_: object) -> Any:
+        begun.append(request.output)
+        hang.wait(60)
+
+    def write(uri: str, data: bytes) -> None:
+        if uri not in failed:
+            failed.append(uri)
+            raise StorageUnavailable(f"{uri}: just now")
+        storage_write(uri, data)
+
+    def follow(_futures: object) -> None:
+        while len(begun) < 2:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    storage_write = storage.write
+    monkeypatch.setattr(storage, "write", write)
+    monkeypatch.setattr(batch, "render", render)
+    monkeypatch.setattr(batch, "_follow", follow)
+    monkeypatch.setattr(batch, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(batch, "CANCEL_SECONDS", 0.5)
+    folders = [RenderFolder(storage.file_uri(roots / str(number))) for number in range(3)]
+    rows = [
+        Row(number=number, request=RenderRequest(project="p", output=f"{number}.mp4", render_folder=folder.prefix))
+        for number, folder in enumerate(folders)
+    ]
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        batch._rendered(rows, LocalStack(root=roots, processes=1), "prefect", 2)
+    assert time.monotonic() - started < 10
+    assert [storage.exists(folder.cancel) for folder in folders] == [True, True, False]
+    hang.set()
+    time.sleep(0.1)
+    assert len(begun) == 2

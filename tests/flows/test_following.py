@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +13,6 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, ProfileNotFound
 from obstore.exceptions import GenericError
 from prefect.exceptions import ObjectNotFound
-from prefect.logging import disable_run_logger
 from prefect_aws import AwsCredentials
 from pydantic import SecretStr
 
@@ -28,13 +26,6 @@ from lambda_handler.render_folder import RenderFolder
 from tasks.spending import spending
 from tasks.stack import AwsStack
 from tasks.state_machine import StateMachineExecution
-
-
-@pytest.fixture
-def quiet() -> Iterator[None]:
-    """A run's logger where there is no run."""
-    with disable_run_logger():
-        yield
 
 
 class _Shown:
@@ -69,9 +60,7 @@ def _following(folder: RenderFolder, **given: Any) -> Following:
     return Following(folder, **{"frames": 20, "chunks": 2, "cancelled": lambda: None, **given})
 
 
-def test_a_plan_that_cannot_be_read_just_now_does_not_end_the_wait(
-    quiet: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_plan_that_cannot_be_read_just_now_does_not_end_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """The execution goes on; the next look may find it."""
     asked: list[str] = []
 
@@ -105,7 +94,7 @@ def test_a_plan_that_cannot_be_read_just_now_does_not_end_the_wait(
 )
 @pytest.mark.parametrize("where", ["cancel", "progress", "bar", "price"])
 def test_whatever_keeps_a_look_from_being_taken_does_not_end_the_run(
-    where: str, error: Exception, quiet: None, shown: _Shown, folder: RenderFolder, monkeypatch: pytest.MonkeyPatch
+    where: str, error: Exception, shown: _Shown, folder: RenderFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The chunks go on; the look after it finds everything again."""
 
@@ -126,7 +115,7 @@ def test_whatever_keeps_a_look_from_being_taken_does_not_end_the_run(
 
 
 def test_a_cancel_is_heard_though_progress_cannot_be_read_and_until_it_is_done(
-    quiet: None, shown: _Shown, folder: RenderFolder, monkeypatch: pytest.MonkeyPatch
+    shown: _Shown, folder: RenderFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An execution that cannot be stopped just now is stopped at a later look; nothing happens where no mark stands."""
     asked: list[int] = []
@@ -149,7 +138,7 @@ def test_a_cancel_is_heard_though_progress_cannot_be_read_and_until_it_is_done(
     assert asked == [0, 1]
 
 
-def test_an_execution_is_stopped_while_there_is_no_plan_yet(quiet: None, folder: RenderFolder) -> None:
+def test_an_execution_is_stopped_while_there_is_no_plan_yet(folder: RenderFolder) -> None:
     """The mark may be older than the manifest."""
     causes: list[str] = []
 
@@ -164,7 +153,7 @@ def test_an_execution_is_stopped_while_there_is_no_plan_yet(quiet: None, folder:
 
 
 def test_a_look_does_not_wait_for_a_price_that_takes_its_time(
-    quiet: None, shown: _Shown, folder: RenderFolder, monkeypatch: pytest.MonkeyPatch
+    shown: _Shown, folder: RenderFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It goes on without; the price is shown when it is there, and nobody asks for it twice at once."""
     monkeypatch.setattr(following, "PRICE_WAIT_SECONDS", 0.05)
