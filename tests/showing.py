@@ -12,8 +12,8 @@ from typing import Any
 from rendering import HEIGHT, WIDTH
 
 from lambda_handler import toolchain
-from lambda_handler.compile.fetch import Fetched
-from lambda_handler.compile.page import compile_page, init_script
+from lambda_handler.compile.fetch import Fetch, Fetched
+from lambda_handler.compile.page import CompiledPage, compile_page, init_script
 from lambda_handler.devtools import Devtools
 from lambda_handler.media_sources import page_facts, probe_all
 from lambda_handler.page.session import CompositionPage, opened
@@ -57,32 +57,50 @@ class Shown:
         return self.colours(seconds, (x, y))[0]
 
 
+def compiled(project: Path, variables: Mapping[str, Any] | None = None, fetch: Fetch = no_network) -> CompiledPage:
+    """The project's flat page, by the pinned packages."""
+    return compile_page(
+        project,
+        "index.html",
+        variables or {},
+        node_modules=toolchain.node_modules(),
+        runtime=toolchain.page_runtime().script,
+        fetch=fetch,
+    )
+
+
+@contextmanager
+def composed(
+    browser: Devtools,
+    place: Path,
+    html: str,
+    files: Mapping[str, str | bytes] | None = None,
+    variables: Mapping[str, Any] | None = None,
+    fetch: Fetch = no_network,
+) -> Iterator[tuple[CompiledPage, CompositionPage]]:
+    """Writes a page and its project's other files below `place`, compiles it and opens it; not yet made ready."""
+    folder = place / "project"
+    for name, content in {"index.html": html, **(files or {})}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    flat = compiled(folder, variables, fetch)
+    site = stage(flat.files, place / "staged")
+    facts = page_facts(probe_all(toolchain.ffmpeg(), {path: site[path] for path in flat.media}))
+    with opened(browser, site, init_script(30.0, facts, flat.animated), **SIZE, fps=30.0) as composition:
+        yield flat, composition
+
+
 Shows = Callable[..., AbstractContextManager[Shown]]
 
 
 def shows_in(browser: Devtools, place: Path) -> Shows:
-    """Writes a page and its project's other files below `place`, compiles, opens it and makes it ready."""
+    """Opens a page, and other files of its project, and makes it ready."""
 
     @contextmanager
     def showing(
         html: str, files: Mapping[str, str | bytes] | None = None, variables: Mapping[str, Any] | None = None
     ) -> Iterator[Shown]:
-        folder = place / "project"
-        for name, content in {"index.html": html, **(files or {})}.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
-        compiled = compile_page(
-            folder,
-            "index.html",
-            variables or {},
-            node_modules=toolchain.node_modules(),
-            runtime=toolchain.page_runtime().script,
-            fetch=no_network,
-        )
-        site = stage(compiled.files, place / "staged")
-        facts = page_facts(probe_all(toolchain.ffmpeg(), {path: site[path] for path in compiled.media}))
-        script = init_script(30.0, facts, compiled.animated)
-        with opened(browser, site, script, **SIZE, fps=30.0) as composition:
+        with composed(browser, place, html, files, variables) as (_, composition):
             composition.make_ready(())
             yield Shown(composition)
             composition.problems.check()

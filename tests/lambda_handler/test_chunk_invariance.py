@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from rendering import GSAP, page
-from showing import no_network
+from showing import compiled
 
 from lambda_handler import toolchain
 from lambda_handler.browser import launched
 from lambda_handler.capture import frames
-from lambda_handler.compile.page import CompiledPage, compile_page, init_script
+from lambda_handler.compile.page import init_script
 from lambda_handler.grid import FrameRange, frame_time
 from lambda_handler.page.session import CompositionPage, opened
 from lambda_handler.site import stage
@@ -31,30 +31,21 @@ EXAMPLES = {"quarterly-metrics": (24, 136, 143), "product-teaser": (34, 130, 211
 WINDOW = 5
 
 
-@cache
-def _compiled(project: Path) -> CompiledPage:
-    return compile_page(
-        project,
-        "index.html",
-        {},
-        node_modules=toolchain.node_modules(),
-        runtime=toolchain.page_runtime().script,
-        fetch=no_network,
-    )
+_compiled = cache(compiled)
 
 
 @contextmanager
 def _pages(project: Path, count: int, *, transparent: bool = False, scale: int = 1) -> Iterator[list[CompositionPage]]:
     """Pages at the project's composition, each in a context of its own, none moved yet."""
-    compiled = _compiled(project)
-    size = {"width": compiled.width, "height": compiled.height, "scale": scale}
+    flat = _compiled(project)
+    size = {"width": flat.width, "height": flat.height, "scale": scale}
     script = init_script(float(FPS))
     with (
         TemporaryDirectory() as scratch,
-        launched(toolchain.chromium(), compiled.width, compiled.height, scale) as browser,
+        launched(toolchain.chromium(), flat.width, flat.height, scale) as browser,
         ExitStack() as stack,
     ):
-        site = stage(compiled.files, Path(scratch))
+        site = stage(flat.files, Path(scratch))
         ready = []
         for _ in range(count):
             ready.append(stack.enter_context(opened(browser, site, script, **size, fps=float(FPS))))

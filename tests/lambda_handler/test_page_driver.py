@@ -9,27 +9,16 @@ from pathlib import Path
 
 import pytest
 from rendering import BOX, GSAP, page
-from showing import no_network
+from showing import composed
 
-from lambda_handler import toolchain
-from lambda_handler.browser import launched
 from lambda_handler.capture import frames
-from lambda_handler.compile.page import compile_page, init_script
 from lambda_handler.devtools import Devtools
 from lambda_handler.errors import ChunkDeadline, PageNotReady, PageScriptFailed
 from lambda_handler.grid import FrameRange
 from lambda_handler.page.gates import GATES, PAGE_TIMEOUT_VARIABLE
-from lambda_handler.page.session import CompositionPage, opened
-from lambda_handler.site import stage
+from lambda_handler.page.session import CompositionPage
 
 Opened = Callable[[str], AbstractContextManager[CompositionPage]]
-SIZE = {"width": 320, "height": 180}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Devtools]:
-    with launched(toolchain.chromium(), SIZE["width"], SIZE["height"]) as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -38,19 +27,8 @@ def composition(browser: Devtools, tmp_path: Path) -> Opened:
 
     @contextmanager
     def opening(html: str) -> Iterator[CompositionPage]:
-        (tmp_path / "project").mkdir(exist_ok=True)
-        (tmp_path / "project" / "index.html").write_text(html)
-        compiled = compile_page(
-            tmp_path / "project",
-            "index.html",
-            {},
-            node_modules=toolchain.node_modules(),
-            runtime=toolchain.page_runtime().script,
-            fetch=no_network,
-        )
-        site = stage(compiled.files, tmp_path)
-        with opened(browser, site, init_script(30.0), **SIZE, fps=30.0) as ready:
-            yield ready
+        with composed(browser, tmp_path, html) as (_, composition):
+            yield composition
 
     return opening
 

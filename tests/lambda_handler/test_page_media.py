@@ -11,28 +11,16 @@ from pathlib import Path
 
 import pytest
 from rendering import GSAP, page
-from showing import no_network
+from showing import composed, no_network
 from synthetic_media import VP8, counting, made
 
-from lambda_handler import toolchain
-from lambda_handler.browser import launched
 from lambda_handler.compile.fetch import Fetch, Fetched
-from lambda_handler.compile.page import compile_page, init_script
 from lambda_handler.devtools import Devtools
 from lambda_handler.errors import FeatureNotSupported
 from lambda_handler.media_clips import MediaClip, clips
-from lambda_handler.media_sources import page_facts, probe_all
-from lambda_handler.page.session import CompositionPage, opened
-from lambda_handler.site import stage
+from lambda_handler.page.session import CompositionPage
 
 Opened = Callable[..., AbstractContextManager[CompositionPage]]
-SIZE = {"width": 320, "height": 180}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Devtools]:
-    with launched(toolchain.chromium(), SIZE["width"], SIZE["height"]) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -50,23 +38,9 @@ def composition(browser: Devtools, tmp_path: Path, media: Path) -> Opened:
     """Opens a composition beside the media, and other files by name; made ready."""
 
     @contextmanager
-    def opening(source: str, fetch: Fetch | None = None, **files: str) -> Iterator[CompositionPage]:
-        (tmp_path / "p").mkdir()
-        for name, text in {"index.html": source, **files}.items():
-            (tmp_path / "p" / name).write_text(text)
-        for file in media.iterdir():
-            (tmp_path / "p" / file.name).write_bytes(file.read_bytes())
-        compiled = compile_page(
-            tmp_path / "p",
-            "index.html",
-            {},
-            node_modules=toolchain.node_modules(),
-            runtime=toolchain.page_runtime().script,
-            fetch=fetch or no_network,
-        )
-        site = stage(compiled.files, tmp_path)
-        facts = page_facts(probe_all(toolchain.ffmpeg(), {path: site[path] for path in compiled.media}))
-        with opened(browser, site, init_script(30.0, facts), **SIZE, fps=30.0) as ready:
+    def opening(source: str, fetch: Fetch = no_network, **files: str) -> Iterator[CompositionPage]:
+        beside = {file.name: file.read_bytes() for file in media.iterdir()}
+        with composed(browser, tmp_path, source, {**files, **beside}, fetch=fetch) as (_, ready):
             ready.make_ready(())
             yield ready
             ready.problems.check()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,18 +10,14 @@ from pathlib import Path
 
 import pytest
 from rendering import page
-from showing import no_network
+from showing import composed
 
 from lambda_handler import toolchain
-from lambda_handler.browser import launched
 from lambda_handler.browser_fonts import unpacked
 from lambda_handler.compile.font_families import ALIASES
-from lambda_handler.compile.page import compile_page, init_script
 from lambda_handler.devtools import Devtools
-from lambda_handler.page.session import CompositionPage, opened
-from lambda_handler.site import stage
+from lambda_handler.page.session import CompositionPage
 
-SIZE = {"width": 320, "height": 180}
 TEXT = "Hamburgefonts 0123"
 FONTSOURCE = toolchain.node_modules() / "@fontsource"
 NAMES = {
@@ -39,35 +34,16 @@ NAMES = {
 Opened = Callable[..., AbstractContextManager[CompositionPage]]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Devtools]:
-    with launched(toolchain.chromium(), SIZE["width"], SIZE["height"]) as started:
-        yield started
-
-
 @pytest.fixture
 def composition(browser: Devtools, tmp_path: Path) -> Opened:
     """Opens a compiled composition, made ready, of a project with these files."""
 
     @contextmanager
     def opening(html: str, **files: str | bytes) -> Iterator[CompositionPage]:
-        for name, content in {"index.html": html, **files}.items():
-            path = tmp_path / "project" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        compiled = compile_page(
-            tmp_path / "project",
-            "index.html",
-            {},
-            node_modules=toolchain.node_modules(),
-            runtime=toolchain.page_runtime().script,
-            fetch=no_network,
-        )
-        assert compiled.warnings == ()
-        with opened(browser, stage(compiled.files, tmp_path), init_script(30.0), **SIZE, fps=30.0) as ready:
+        with composed(browser, tmp_path, html, files) as (flat, ready):
+            assert flat.warnings == ()
             ready.make_ready(())
             yield ready
-        shutil.rmtree(tmp_path / "project")
 
     return opening
 
