@@ -18,9 +18,8 @@ from lambda_handler.formats import FORMATS
 from lambda_handler.manifest import Encoder
 from lambda_handler.toolchain import Ffmpeg
 
-# Of x264's presets "veryfast" takes half of "medium"'s time. With three reference frames instead of one it is as small
-# and as good: text that moves comes back to where it stood between pixels (docs/performance.md). x265's are another
-# matter.
+# Of x264's presets "veryfast" takes half of "medium"'s time, and with pictures predicted from both sides (below) it is
+# smaller (docs/performance.md). x265's are another matter.
 PRESETS = {
     "h264": {"draft": "ultrafast", "standard": "veryfast", "high": "slow"},
     "h265": {"draft": "ultrafast", "standard": "medium", "high": "slow"},
@@ -47,6 +46,14 @@ def encoder_for(config: Config) -> Encoder:
     return Encoder(codec=codec, preset=PRESETS[codec][config.quality], crf=crf, bitrate=config.bitrate)
 
 
+def reordering(encoder: Encoder) -> int:
+    """By how many frames a picture is stored later than it is shown, at most: 1 where some are predicted from both sides.
+
+    x264's "ultrafast" does without; x265's are left out, as are VP9's, which has none with alpha.
+    """
+    return int(encoder.codec == "h264" and encoder.preset != "ultrafast")
+
+
 def timescale(fps: Fraction) -> int:
     """Ticks per second in which every frame of `fps` lasts a whole number of ticks: 90,000 where that does."""
     return TIMESCALE if (TIMESCALE / fps).denominator == 1 else fps.numerator
@@ -62,7 +69,6 @@ def arguments(tool: Ffmpeg, encoder: Encoder, *, jpeg: bool, frames: int, fps: F
     pictures = ffmpeg.input("pipe:0", format="image2pipe", vcodec=codec, framerate=rate, threads=1)
     video = _converted(pictures.video, encoder.codec, jpeg=jpeg)
     options = _codec_options(encoder, frames) | {
-        "avoid_negative_ts": "make_zero",
         "threads": 1,
         "filter_threads": 1,
         "fflags": "+bitexact",
@@ -70,6 +76,8 @@ def arguments(tool: Ffmpeg, encoder: Encoder, *, jpeg: bool, frames: int, fps: F
         "map_metadata": -1,
         "an": None,
     }
+    if not reordering(encoder):
+        options["avoid_negative_ts"] = "make_zero"
     if encoder.codec != "vp9":
         options["video_track_timescale"] = timescale(fps)
     written = ffmpeg.output(video, str(output), r=rate, **options).global_args(*QUIET)
@@ -100,11 +108,13 @@ def _codec_options(encoder: Encoder, frames: int) -> dict[str, object]:
     parameters = (
         f"aq-mode=3{tuned}:colorprim=bt709:transfer=bt709:colormatrix=bt709:scenecut=0:open-gop=0:repeat-headers=1"
     )
-    forced = {"sc_threshold": 0, "force_key_frames": f"expr:eq(mod(n,{frames}),0)", "bf": 0}
+    forced = {"sc_threshold": 0, "force_key_frames": f"expr:eq(mod(n,{frames}),0)", "bf": 3 * reordering(encoder)}
     match encoder.codec:
         case "h264":
+            # A picture predicted from both sides serves no other: so one frame is the longest that any is stored late.
+            parameters += ":b-pyramid=none"
             if encoder.preset == "veryfast":
-                parameters += ":ref=3"
+                parameters += ":subme=1"
             told = {"c:v": "libx264", "preset": encoder.preset, "x264-params": parameters}
             return told | one_group | forced | rate | BT709
         case "h265":

@@ -25,8 +25,11 @@ def join(parts: Sequence[Path], joined: Path, manifest: Manifest) -> None:
     # Relative to the list, so that no character of a folder's name has to be quoted.
     listed.write_text("".join(f"file '{part.relative_to(joined.parent)}'\n" for part in parts))
     fps = manifest.rate
-    # Times are counted anew: the length of a chunk is rounded, to 1/1000 s in WebM, and would add up.
-    counted = f"setts=time_base={fps.denominator}/{fps.numerator}:pts=N:dts=N:duration=1"
+    # Times are counted anew: the length of a chunk is rounded, to 1/1000 s in WebM, and would add up. Frames that are
+    # stored in another order than they are shown in stand near enough to their places for these to be told.
+    late = encode.reordering(manifest.encoder)
+    shown = f"round(PTS*TB*{fps.numerator}/{fps.denominator})" if late else "N"
+    counted = f"setts=time_base={fps.denominator}/{fps.numerator}:pts={shown}:dts=N-{late}:duration=1"
     options = _copied(manifest) | {"bsf:v": counted, "r": f"{fps.numerator}/{fps.denominator}"}
     _run(ffmpeg.input(str(listed), format="concat", safe=0).output(str(joined), **options))
 

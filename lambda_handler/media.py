@@ -34,7 +34,7 @@ class Packet:
 
 @dataclass(frozen=True)
 class VideoStream:
-    """The video track of a file: seconds per tick, size in px, its packets in order."""
+    """The video track of a file: seconds per tick, size in px, its packets in the order in which they are stored."""
 
     time_base: Fraction
     width: int
@@ -42,7 +42,7 @@ class VideoStream:
     packets: tuple[Packet, ...]
 
     def keeps_rate(self, fps: Fraction) -> bool:
-        """Whether every packet stands where its frame belongs, the first at 0.
+        """Whether every packet is shown where its frame belongs, the first at 0.
 
         Exactly so where a frame lasts a whole number of ticks, else (milliseconds in WebM, 1/100 s in GIF) less than
         one tick from it.
@@ -51,8 +51,13 @@ class VideoStream:
         allowed = 0 if step.denominator == 1 else Fraction(999, 1000)
         return all(
             abs(packet.pts - index * step) <= allowed and abs(packet.duration - step) <= allowed
-            for index, packet in enumerate(self.packets)
+            for index, packet in enumerate(self.shown)
         )
+
+    @property
+    def shown(self) -> list[Packet]:
+        """Its packets in the order in which they are shown."""
+        return sorted(self.packets, key=lambda packet: packet.pts)
 
 
 @dataclass(frozen=True)
