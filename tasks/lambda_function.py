@@ -85,6 +85,7 @@ class LambdaFunction:
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(stack.concurrency)
         self._calls: dict[tuple[str, ...], _Call] = {}
+        self._abandoned: set[str] = set()
         self._closed = threading.Event()
         try:
             self._api = Client(
@@ -104,8 +105,13 @@ class LambdaFunction:
         """
         call = _Call(event)
         with self._lock:
+            if event["Action"] == "plan":  # the first of a run: it goes on with what an earlier one has left
+                self._abandoned.discard(call.folder)
+            if call.folder in self._abandoned:
+                call.stop()
             self._calls[call.key] = call
         try:
+            self._check(call)
             self._wait_for_place(call)
             self._start(call)
             return self._first_result(call)
@@ -129,9 +135,12 @@ class LambdaFunction:
         return True
 
     def abandon(self, folder: RenderFolder) -> None:
-        """Stops waiting for the answers about a render."""
+        """Stops waiting for the answers about a render. What it asks for after that is not begun, until it is planned
+        anew: each of its queued chunks would be an invocation that does nothing."""
+        abandoned = folder.prefix.rstrip("/")
         with self._lock:
-            calls = [call for call in self._calls.values() if call.folder == folder.prefix.rstrip("/")]
+            self._abandoned.add(abandoned)
+            calls = [call for call in self._calls.values() if call.folder == abandoned]
         for call in calls:
             call.stop()
 

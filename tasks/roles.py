@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from itertools import pairwise
 from typing import cast
@@ -77,7 +77,10 @@ def plan(event: PlanEvent, stack: Stack) -> PlanResult:
     retry_condition_fn=worth_retrying,
 )
 def render_chunk(group: ChunkGroup, stack: Stack, width: int = 1) -> list[RenderChunkResult]:
-    """Renders the chunks of the group, `width` of them at once, or finds them. Ends as cancelled when the render is."""
+    """Renders the chunks of the group, `width` of them at once, or finds them. Ends as cancelled when the render is.
+
+    None is begun after one has failed.
+    """
     worker = invoker(stack)
 
     def rendered(event: RenderChunkEvent) -> RenderChunkResult:
@@ -89,7 +92,11 @@ def render_chunk(group: ChunkGroup, stack: Stack, width: int = 1) -> list[Render
         with ThreadPoolExecutor(width) as pool:
             # Each in the task run's context: what it logs belongs to that.
             futures = [pool.submit(copy_context().run, rendered, event) for event in group.events]
-            return [future.result() for future in futures]
+            ended, left = wait(futures, return_when=FIRST_EXCEPTION)
+            # What has begun goes on to its end, and is found by the next try.
+            for future in left:
+                future.cancel()
+            return [future.result() for future in futures if future in ended]
     except RenderCancelled as error:
         return cast(list[RenderChunkResult], Cancelled(message=error.summary, data=error))
 

@@ -266,6 +266,20 @@ def test_who_waits_for_a_cancelled_render_is_let_go() -> None:
         assert others.result(5) == {}
 
 
+def test_chunks_that_are_queued_when_a_render_is_cancelled_are_not_begun() -> None:
+    """No invocation for each of them; when the render is planned again, they are; those of another render always."""
+    other = RenderFolder(f"s3://{BUCKET}/renders/other")
+    with _invoking(_answering({})) as (worker, endpoint):
+        worker.abandon(FOLDER)
+        for chunk in range(3):
+            with pytest.raises(RenderCancelled):
+                worker.invoke(event(chunk))
+        assert endpoint.invocations == 0
+        assert worker.invoke(event(0, other)) == {}
+        worker.invoke({"Action": "plan", "PlanOutputS3Prefix": f"{FOLDER.prefix}/"})
+        assert worker.invoke(event()) == {}
+
+
 def test_a_straggler_is_invoked_a_second_time_and_the_first_result_wins(impatient: None) -> None:
     """The first invocation hangs; a third is never made."""
     hang = threading.Event()

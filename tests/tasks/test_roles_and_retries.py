@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Mapping
+from typing import Any, cast
 
 import pytest
 from prefect import Task
@@ -10,9 +12,10 @@ from prefect.client.schemas import State
 from prefect.states import Completed, Crashed, exception_to_failed_state
 from prefect.utilities.asyncutils import run_coro_as_sync
 
-from lambda_handler.errors import ERRORS, RenderError, Retry
-from lambda_handler.events import RenderChunkEvent, validated
+from lambda_handler.errors import ERRORS, RenderCancelled, RenderError, Retry, WorkerLost
+from lambda_handler.events import RenderChunkEvent, RenderChunkResult, to_wire, validated
 from tasks import roles
+from tasks.local_stack import LocalStack
 from tasks.retries import worth_retrying
 from tasks.roles import MAX_TASK_RUNS, groups
 
@@ -48,6 +51,50 @@ def test_a_render_has_at_most_200_task_runs() -> None:
 def test_a_group_is_labelled_by_its_chunks() -> None:
     """One chunk by its index, more by the first and the last."""
     assert [group.label for group in groups(_events(3), 2)] == ["0000", "0001-0002"]
+
+
+class _Invoker:
+    """Each chunk takes a moment; the first one ends as it is told."""
+
+    def __init__(self, error: RenderError) -> None:
+        self.begun: list[int] = []
+        self._error = error
+
+    def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        chunk = event["ChunkIndex"]
+        self.begun.append(chunk)
+        if chunk == 1:
+            raise self._error
+        time.sleep(0.2)
+        result = RenderChunkResult(
+            chunk_s3_uri=f"s3://b/chunks/{chunk}.mp4",
+            chunk_index=chunk,
+            sha256="cd" * 32,
+            frames_encoded=1,
+            frames_captured=1,
+            duration_ms=1,
+        )
+        return to_wire(result)
+
+
+def test_no_chunk_of_a_group_is_begun_after_one_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two at once: the one beside it goes on to its end, and the other eighteen stay where they are."""
+    invoker = _Invoker(WorkerLost("It was killed."))
+    monkeypatch.setattr(roles, "invoker", lambda _stack: invoker)
+    (group,) = groups(_events(20), 1)
+    with pytest.raises(WorkerLost):
+        roles.render_chunk.fn(group, LocalStack(), 2)
+    assert len(invoker.begun) <= 3
+
+
+def test_a_cancelled_group_begins_no_other_chunk_and_ends_as_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state of Prefect's, and no failure."""
+    invoker = _Invoker(RenderCancelled("Enough."))
+    monkeypatch.setattr(roles, "invoker", lambda _stack: invoker)
+    (group,) = groups(_events(20), 1)
+    state = cast(State[Any], roles.render_chunk.fn(group, LocalStack(), 2))
+    assert state.is_cancelled()
+    assert len(invoker.begun) <= 3
 
 
 def _failed(error: BaseException) -> State[Any]:
