@@ -74,6 +74,7 @@ def _chunks(planned: PlanResult, manifest: Manifest, stack: Stack, folder: Rende
         frames=planned.total_frames,
         chunks=planned.chunk_count,
         cancelled=lambda: worker.abandon(folder),
+        asked=lambda: worker.asked(folder),
         straggling=straggling,
         spent=spending(folder, manifest, stack),
     )

@@ -8,11 +8,13 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from lambda_handler.errors import RenderError
 from lambda_handler.manifest import load
-from lambda_handler.progress import Speedometer, frames_done
+from lambda_handler.progress import ProgressReader, Speedometer
 from lambda_handler.render_folder import RenderFolder
 
 LOOK_SECONDS = 0.5
+UNREADABLE = "not readable just now"
 
 
 class RenderBar:
@@ -20,6 +22,8 @@ class RenderBar:
 
     def __init__(self, folder: RenderFolder, console: Console) -> None:
         self._folder = folder
+        self._reader = ProgressReader(folder)
+        self._speedometer: Speedometer | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._draw, daemon=True)
         self._bar = Progress(
@@ -44,19 +48,26 @@ class RenderBar:
 
     def _draw(self) -> None:
         task = self._bar.add_task("Planning", total=None, told="")
-        while (manifest := load(self._folder.manifest)) is None:
-            if self._over.wait(LOOK_SECONDS):
-                return
-        speedometer = Speedometer(manifest.total_frames)
-        self._bar.update(task, description="Rendering", total=manifest.total_frames)
         while True:
-            self._show(task, speedometer)
-            if self._over.wait(LOOK_SECONDS):
-                break
-        self._show(task, speedometer)
+            last = self._over.is_set()
+            self._look(task)
+            if last:
+                return
+            self._over.wait(LOOK_SECONDS)
 
-    def _show(self, task: TaskID, speedometer: Speedometer) -> None:
-        pace = speedometer.pace(frames_done(self._folder))
+    def _look(self, task: TaskID) -> None:
+        try:
+            if self._speedometer is None and (manifest := load(self._folder.manifest)):
+                self._speedometer = Speedometer(manifest.total_frames)
+                self._bar.update(task, description="Rendering", total=manifest.total_frames)
+            if self._speedometer is None:
+                self._bar.update(task, told="")
+                return
+            self._reader.read()
+        except RenderError:
+            self._bar.update(task, told=UNREADABLE)
+            return
+        pace = self._speedometer.pace(self._reader.frames_done)
         left = f", {lasting(pace.seconds_left)} left" if pace.seconds_left else ""
         speed = f"  {pace.per_second:.1f} frames/s" if pace.per_second else ""
         self._bar.update(task, completed=pace.done, told=f"{pace.done}/{pace.total} frames{speed}{left}")

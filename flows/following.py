@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import copy_context
 
@@ -46,8 +46,9 @@ def hear(folder: RenderFolder, cancelled: Callable[[], None]) -> None:
 class Following:
     """Looks at a render's folder: so it is the same for both engines.
 
-    `cancelled` is called at each look while the folder says so, `straggling` with each chunk that stands still or lags;
-    `spent` says what it has cost so far, in USD, where anything is to be paid.
+    `cancelled` is called at each look while the folder says so. `asked` names the chunks that are waited for, with the
+    moment (time.monotonic) when each was asked for; `straggling` is called with each of them that stands still or lags.
+    `spent` says what the render has cost so far, in USD, where anything is to be paid.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Following:
         frames: int,
         chunks: int,
         cancelled: Callable[[], None],
+        asked: Callable[[], Mapping[int, float]] = dict,
         straggling: Callable[[int], None] = lambda _chunk: None,
         spent: Callable[[], float | None] = lambda: None,
     ) -> None:
@@ -65,7 +67,7 @@ class Following:
         self._speedometer = Speedometer(frames)
         self._stragglers = Stragglers(chunks)
         self._chunks = chunks
-        self._cancelled, self._straggling = cancelled, straggling
+        self._cancelled, self._asked, self._straggling = cancelled, asked, straggling
         self._price = _Price(spent)
         self._usd: float | None = None
         self._next_price = 0.0
@@ -81,8 +83,8 @@ class Following:
 
     def _look(self) -> None:
         progress = self._reader.read()
-        pace = self._speedometer.pace(sum(chunk.done for chunk in progress.values()))
-        done = sum(chunk.finished for chunk in progress.values())
+        pace = self._speedometer.pace(self._reader.frames_done)
+        done = self._reader.chunks_done
         if time.monotonic() >= self._next_price or done == self._chunks:
             self._usd = self._price.look()
             self._next_price = time.monotonic() + PRICE_SECONDS
@@ -91,7 +93,7 @@ class Following:
         if pace.fraction - self._told >= TOLD_STEP:
             self._told = pace.fraction
             run_logger().info(told)
-        for chunk in self._stragglers.look(progress, time.monotonic()):
+        for chunk in self._stragglers.look(progress, self._asked(), time.monotonic()):
             self._straggling(chunk)
 
 

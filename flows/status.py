@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from lambda_handler import storage
 from lambda_handler.errors import RenderNotFound
 from lambda_handler.manifest import Manifest, load
-from lambda_handler.progress import ChunkProgress, read_progress
+from lambda_handler.progress import ChunkProgress, ProgressReader
 from lambda_handler.render_folder import RenderFolder
 from tasks.reports import Missing
 
@@ -55,8 +55,11 @@ class Status:
         return self.state in (State.FINISHED, State.CANCELLED, State.STOPPED)
 
 
-def status(folder: RenderFolder) -> Status:
-    """The render in the folder. Raises RenderNotFound where there is none."""
+def status(folder: RenderFolder, reader: ProgressReader | None = None) -> Status:
+    """The render in the folder. Raises RenderNotFound where there is none.
+
+    Who looks again and again keeps the `reader` of the folder: then what is finished is read once.
+    """
     manifest = load(folder.manifest)
     cancelled = storage.exists(folder.cancel)
     if manifest is None:
@@ -67,7 +70,7 @@ def status(folder: RenderFolder) -> Status:
         return Status(folder.prefix, State.CANCELLED if cancelled else State.PLANNING)
     there = storage.listing(folder.chunks)
     done = {index for index in range(len(manifest.chunks)) if manifest.chunk_name(index) in there}
-    progress = read_progress(folder)
+    progress = (reader or ProgressReader(folder)).read()
     report = read_report(folder, manifest)
     return Status(
         folder=folder.prefix,

@@ -105,30 +105,40 @@ class ProgressReader:
     def __init__(self, folder: RenderFolder) -> None:
         self._folder = folder
         self._known: dict[int, ChunkProgress] = {}
+        self._stored: dict[int, storage.Stored] = {}
+        self._most: dict[int, ChunkProgress] = {}
 
     def read(self) -> dict[int, ChunkProgress]:
-        """Every chunk's progress that is in the folder, by chunk index. No chunk's frames ever become fewer."""
-        names = [name.removesuffix(".json") for name in storage.listing(storage.join(self._folder.prefix, "progress"))]
-        chunks = [int(name) for name in names if name.isdecimal()]
-        unfinished = [chunk for chunk in chunks if not (chunk in self._known and self._known[chunk].finished)]
+        """What each chunk's worker wrote last, by chunk index: one that begins anew has fewer frames than before."""
+        objects = storage.objects(storage.join(self._folder.prefix, "progress"))
+        stored = {int(name): each for path, each in objects.items() if (name := path.removesuffix(".json")).isdecimal()}
+        news = [chunk for chunk, each in stored.items() if not self._is_over(chunk, each)]
         with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-            for chunk, told in zip(unfinished, pool.map(self._read_one, unfinished), strict=True):
-                before = self._known.get(chunk)
-                # A second worker at the same chunk is behind the first.
-                if before is None or told.done >= before.done:
-                    self._known[chunk] = told
+            for chunk, told in zip(news, pool.map(self._read_one, news), strict=True):
+                if told is None:
+                    continue
+                self._known[chunk], self._stored[chunk] = told, stored[chunk]
+                if chunk not in self._most or told.done >= self._most[chunk].done:
+                    self._most[chunk] = told
         return dict(sorted(self._known.items()))
 
-    def _read_one(self, chunk: int) -> ChunkProgress:
-        told = json.loads(storage.read(self._folder.progress(chunk)))
+    @property
+    def frames_done(self) -> int:
+        """Frames that were done at some look. They never become fewer: a second worker at a chunk is behind the
+        first."""
+        return sum(chunk.done for chunk in self._most.values())
+
+    @property
+    def chunks_done(self) -> int:
+        """Chunks that were finished at some look."""
+        return sum(chunk.finished for chunk in self._most.values())
+
+    def _is_over(self, chunk: int, stored: storage.Stored) -> bool:
+        return chunk in self._known and self._known[chunk].finished and self._stored[chunk] == stored
+
+    def _read_one(self, chunk: int) -> ChunkProgress | None:
+        try:
+            told = json.loads(storage.read(self._folder.progress(chunk)))
+        except FileNotFoundError:  # taken away since it was listed
+            return None
         return ChunkProgress(told["framesDone"], told["framesTotal"], told["writtenAt"])
-
-
-def read_progress(folder: RenderFolder) -> dict[int, ChunkProgress]:
-    """Every chunk's progress that is in the folder, by chunk index."""
-    return ProgressReader(folder).read()
-
-
-def frames_done(folder: RenderFolder) -> int:
-    """Frames that are rendered, in finished chunks and in those being rendered."""
-    return sum(chunk.done for chunk in read_progress(folder).values())

@@ -22,6 +22,10 @@ class Invoker(Protocol):
         """The handler's result. Raises the RenderError that it reported."""
         ...
 
+    def asked(self, folder: RenderFolder) -> dict[int, float]:
+        """The chunks of a render that may be hedged, and when each was asked for (time.monotonic)."""
+        ...
+
     def hedge(self, event: Mapping[str, Any]) -> bool:
         """Has the role that is being played for `event` played a second time; says whether it is."""
         ...

@@ -120,6 +120,13 @@ class LambdaFunction:
                 if self._calls.get(call.key) is call:
                     del self._calls[call.key]
 
+    def asked(self, folder: RenderFolder) -> dict[int, float]:
+        """The chunks of a render that Lambda has taken and somebody waits for, and since when."""
+        wanted = folder.prefix.rstrip("/")
+        with self._lock:
+            calls = [call for call in self._calls.values() if call.folder == wanted and call.asked < inf]
+        return {call.event["ChunkIndex"]: call.asked for call in calls if "ChunkIndex" in call.event}
+
     def hedge(self, event: Mapping[str, Any]) -> bool:
         """Invokes once more for a call that waits, where the stack allows it and has a place free; says whether.
 

@@ -54,6 +54,10 @@ class LocalWorkers:
             return result
         raise from_wire(answer["errorType"], answer["errorMessage"])
 
+    def asked(self, folder: RenderFolder) -> dict[int, float]:  # noqa: ARG002 - nothing is hedged here
+        """None."""
+        return {}
+
     def hedge(self, event: Mapping[str, Any]) -> bool:  # noqa: ARG002 - the machine has nothing faster to offer
         """Never: a second worker would take its time from the first."""
         return False

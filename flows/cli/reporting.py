@@ -21,9 +21,8 @@ def reported(as_json: bool) -> Iterator[None]:
     try:
         yield
     except RenderError as error:
-        told = {"code": error.code, "message": error.summary, "resolution": error.resolution}
         if as_json:
-            typer.echo(json.dumps({"error": told}))
+            typer.echo(json.dumps({"error": in_words(error)}))
         else:
             console = Console(stderr=True, highlight=False, soft_wrap=True)
             console.print(f"[bold red]{error.code}[/bold red]  {plain(error.summary)}")
@@ -32,6 +31,11 @@ def reported(as_json: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         Console(stderr=True).print("Cancelled. Run the same command again to render what is missing.")
         raise typer.Exit(130) from None
+
+
+def in_words(error: RenderError) -> dict[str, str]:
+    """The error as JSON output has it."""
+    return {"code": error.code, "message": error.summary, "resolution": error.resolution}
 
 
 def plain(text: str) -> str:

@@ -15,12 +15,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from flows.cli.reporting import Json, plain, reported
+from flows.cli.reporting import Json, in_words, plain, reported
 from flows.cli.stacks import Root, StackName, chosen, folder_of
-from flows.console import lasting, size
+from flows.console import UNREADABLE, lasting, size
 from flows.status import State, Status, finished_report, status
 from flows.status import cancel as stop
-from lambda_handler.progress import Pace, Speedometer
+from lambda_handler.errors import StorageUnavailable
+from lambda_handler.progress import Pace, ProgressReader, Speedometer
 from lambda_handler.render_folder import RenderFolder
 
 LOOK_SECONDS = 1.0
@@ -39,14 +40,18 @@ def progress(
 ) -> None:
     """Say how far a render is: with --json, a JSON object for each look."""
     with reported(as_json), _folder(render, root, stack) as folder:
-        now, pace = _look(folder, None)
-        speedometer = Speedometer(now.frames)
+        looks = _Looks(folder)
+        now, pace = looks.look()
         if as_json:
-            _tell_json(now, None)
+            _tell_json(now, pace)
             while watch and not now.over:
                 time.sleep(LOOK_SECONDS)
-                now, pace = _look(folder, speedometer)
-                _tell_json(now, pace)
+                try:
+                    now, pace = looks.look()
+                except StorageUnavailable as error:
+                    typer.echo(json.dumps({"folder": folder.prefix, "error": in_words(error)}))
+                else:
+                    _tell_json(now, pace)
             return
         console = Console(highlight=False)
         if not watch:
@@ -54,9 +59,13 @@ def progress(
             return
         with Live(_told(now, pace), console=console) as live:
             while not now.over:
-                now, pace = _look(folder, speedometer)
-                live.update(_told(now, pace))
                 time.sleep(LOOK_SECONDS)
+                try:
+                    now, pace = looks.look()
+                except StorageUnavailable:
+                    live.update(_told(now, pace, readable=False))
+                else:
+                    live.update(_told(now, pace))
 
 
 def report(render: Render, root: Root = None, stack: StackName = None, as_json: Json = False) -> None:
@@ -106,11 +115,24 @@ def _folder(render: str, root: Path | None, stack: str | None) -> Iterator[Rende
         yield folder
 
 
-def _look(folder: RenderFolder, speedometer: Speedometer | None) -> tuple[Status, Pace | None]:
-    now = status(folder)
-    if speedometer is None or not now.frames:
-        return now, None
-    return now, speedometer.pace(now.frames_done)
+class _Looks:
+    """Looks at a render again and again: what is finished is read once, and the speed is that since the first."""
+
+    def __init__(self, folder: RenderFolder) -> None:
+        self._folder = folder
+        self._reader = ProgressReader(folder)
+        self._speedometer: Speedometer | None = None
+
+    def look(self) -> tuple[Status, Pace | None]:
+        """How far it is, and how fast, from the second look at its frames on."""
+        now = status(self._folder, self._reader)
+        if not now.frames:
+            return now, None
+        if self._speedometer is None:
+            self._speedometer = Speedometer(now.frames)
+            self._speedometer.pace(now.frames_done)
+            return now, None
+        return now, self._speedometer.pace(now.frames_done)
 
 
 def _tell_json(now: Status, pace: Pace | None) -> None:
@@ -119,10 +141,10 @@ def _tell_json(now: Status, pace: Pace | None) -> None:
     typer.echo(json.dumps({**told, **speed, "output": (now.report or {}).get("outputUri")}))
 
 
-def _told(now: Status, pace: Pace | None) -> Table:
+def _told(now: Status, pace: Pace | None, *, readable: bool = True) -> Table:
     table = _table()
     table.add_row("render", plain(now.folder))
-    table.add_row("state", _state_in_words(now))
+    table.add_row("state", _state_in_words(now) + ("" if readable else f" ({UNREADABLE})"))
     if now.chunks:
         table.add_row("frames", f"{now.frames_done} of {now.frames} ({now.frames_done / now.frames:.0%})")
         table.add_row("chunks", f"{now.chunks_done} of {now.chunks}")

@@ -5,18 +5,26 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
+from io import StringIO
+from itertools import count
 from pathlib import Path
 
 import boto3
 import pytest
 from rendering import Render
+from rich.console import Console
+from simulated_worker import Worker
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows import console
+from flows.cli import app, watching
+from flows.console import RenderBar
 from flows.prefect_server import PrefectApi
 from flows.status import State, status
 from lambda_handler import storage
-from lambda_handler.events import PlanEvent, parse_config
+from lambda_handler.errors import StorageUnavailable
+from lambda_handler.events import PlanEvent, parse, parse_config, to_wire
 from lambda_handler.plan import record_request
 from lambda_handler.render_folder import RenderFolder
 
@@ -80,6 +88,60 @@ def test_watching_ends_when_the_render_is_over(planned: Render) -> None:
     threading.Timer(1.5, lambda: storage.write(folder.cancel, b"")).start()
     looks = CliRunner().invoke(app, ["progress", planned.folder, "--watch", "--json"]).stdout.splitlines()
     assert [json.loads(looks[0])["state"], json.loads(looks[-1])["state"]] == ["rendering", "cancelled"]
+
+
+def _at_work(roots: Path, monkeypatch: pytest.MonkeyPatch, refused: int) -> RenderFolder:
+    """A render of three chunks, of which one is finished, in a store that does not answer that often in a row."""
+    folder = RenderFolder(storage.file_uri(roots / "one"))
+    plan = to_wire(parse({"Action": "plan", "ProjectS3Uri": folder.prefix, "PlanOutputS3Prefix": folder.prefix}))
+    Worker(chunks=3)(plan)
+    _progress(folder, 0, 10)
+    _progress(folder, 1, 4)
+    objects, looks = storage.objects, count()
+
+    def listed(prefix: str) -> dict[str, storage.Stored]:
+        if prefix.endswith("/progress") and 1 <= next(looks) <= refused:
+            raise StorageUnavailable(f"{prefix}: just now")
+        return objects(prefix)
+
+    monkeypatch.setattr(storage, "objects", listed)
+    return folder
+
+
+def test_a_store_that_does_not_answer_for_a_moment_does_not_end_watching(
+    roots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told in place of the look; the next one finds the render again. What is finished is read once."""
+    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.05)
+    folder = _at_work(roots, monkeypatch, refused=2)
+    read, asked = storage.read, Counter[str]()
+
+    def counted(uri: str) -> bytes:
+        asked[uri] += 1
+        if uri == folder.progress(1) and asked[uri] == 3:
+            storage.write(folder.cancel, b"")
+        return read(uri)
+
+    monkeypatch.setattr(storage, "read", counted)
+    done = CliRunner().invoke(app, ["progress", folder.prefix, "--watch", "--json"])
+    looks = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [look["error"]["code"] if "error" in look else look["state"] for look in looks] == [
+        "rendering", "STORAGE_UNAVAILABLE", "STORAGE_UNAVAILABLE", "rendering", "rendering", "cancelled",
+    ]  # fmt: skip
+    assert done.exit_code == 0
+    assert (asked[folder.progress(0)], asked[folder.progress(1)]) == (1, 4)
+
+
+def test_a_bar_goes_on_when_the_folder_can_be_read_again(roots: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so meanwhile, and ends with the frames that are done."""
+    monkeypatch.setattr(console, "LOOK_SECONDS", 0.1)
+    folder = _at_work(roots, monkeypatch, refused=3)
+    drawn = Console(file=StringIO(), force_terminal=True, width=200)
+    with RenderBar(folder, drawn):
+        time.sleep(1)
+    told = drawn.file.getvalue()  # type: ignore[attr-defined]
+    assert "not readable just now" in told
+    assert "14/30 frames" in told.rpartition("not readable just now")[2]
 
 
 @pytest.mark.parametrize("name", ["promo-0123456789ab", "promo"])

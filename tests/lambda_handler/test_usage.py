@@ -17,7 +17,7 @@ from lambda_handler.errors import BrowserFailed, EncoderInterrupted
 from lambda_handler.grid import FrameRange
 from lambda_handler.handler import handler
 from lambda_handler.manifest import Manifest
-from lambda_handler.progress import read_progress
+from lambda_handler.progress import ProgressReader
 from lambda_handler.render_folder import RenderFolder
 
 
@@ -187,7 +187,7 @@ def test_a_chunk_that_failed_before_its_first_frame_has_no_progress(planned: Ren
     with pytest.raises(RuntimeError):
         planned.chunk(0, PlanHash="0" * 64)
     assert len(_names(planned, "0" * 16)) == 1
-    assert read_progress(RenderFolder(planned.folder)) == {}
+    assert ProgressReader(RenderFolder(planned.folder)).read() == {}
 
 
 def test_a_folder_that_cannot_be_written_to_keeps_its_own_error(planned: Render, in_lambda: None) -> None:

@@ -280,6 +280,31 @@ def test_chunks_that_are_queued_when_a_render_is_cancelled_are_not_begun() -> No
         assert worker.invoke(event()) == {}
 
 
+def test_the_chunks_that_lambda_has_taken_are_told_with_the_moment() -> None:
+    """Not those of another render, nor a chunk that waits for its place, nor one that is over."""
+    other = RenderFolder(f"s3://{BUCKET}/renders/other")
+    over = threading.Event()
+
+    def function(_event: Mapping[str, Any]) -> Mapping[str, Any]:
+        over.wait(20)
+        return {}
+
+    with _invoking(function, concurrency=2) as (worker, endpoint), ThreadPoolExecutor(3) as pool:
+        began = time.monotonic()
+        first = [pool.submit(worker.invoke, event(7)), pool.submit(worker.invoke, event(0, other))]
+        while endpoint.running < 2:
+            time.sleep(0.01)
+        queued = pool.submit(worker.invoke, event(8))
+        time.sleep(0.1)
+        ((chunk, asked),) = worker.asked(FOLDER).items()
+        assert chunk == 7
+        assert began <= asked <= time.monotonic()
+        over.set()
+        for call in [*first, queued]:
+            call.result(10)
+        assert worker.asked(FOLDER) == {}
+
+
 def test_a_straggler_is_invoked_a_second_time_and_the_first_result_wins(impatient: None) -> None:
     """The first invocation hangs; a third is never made."""
     hang = threading.Event()
