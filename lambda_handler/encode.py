@@ -47,7 +47,7 @@ def encoder_for(config: Config) -> Encoder:
 
 
 def reordering(encoder: Encoder) -> int:
-    """By how many frames a picture is stored later than it is shown, at most: 1 where some are predicted from both sides.
+    """How many frames later than it is shown a picture is stored, at most: 1 where some are predicted from both sides.
 
     x264's "ultrafast" does without; x265's are left out, as are VP9's, which has none with alpha.
     """
