@@ -13,7 +13,8 @@ from prefect_aws import AwsCredentials
 
 from flows.prefect_server import connected, ensure_api
 from lambda_handler.errors import RenderError, StackInvalid
-from tasks.stack import AwsStack, RenderStack
+from tasks.render_stack import RenderStack
+from tasks.stack import AwsStack
 
 UNRESERVED_CONCURRENCY = 50
 

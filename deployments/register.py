@@ -17,7 +17,7 @@ from prefect_aws import AwsCredentials
 from deployments.automations import save_automations
 from tasks.admission import RENDERS
 from tasks.completion import CompletionWebhook
-from tasks.stack import RenderStack
+from tasks.render_stack import RenderStack
 from tasks.state_machine import StateMachine
 
 BLOCKS: tuple[type[Block], ...] = (AwsCredentials, RenderStack, StateMachine, CompletionWebhook)

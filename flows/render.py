@@ -14,7 +14,6 @@ from pydantic import BaseModel
 
 from flows.chunks import by_prefect
 from flows.completion import remember, tell_cancelled, tell_finished, when_ended
-from flows.native import by_step_functions
 from flows.request import RenderRequest, check, output_uri, pinned, project_uri, recorded, render_folder, uri_of
 from flows.status import missing
 from flows.stopping import stop_what_is_left
@@ -154,6 +153,8 @@ def _rendered(request: RenderRequest, stack: Stack, folder: RenderFolder, engine
             if engine == "prefect":
                 captured = sum(chunk.frames_captured for chunk in by_prefect(event, output_uri(request, stack), stack))
             else:
+                from flows.native import by_step_functions  # noqa: PLC0415 - what it imports of AWS's takes its time
+
                 by_step_functions(event, stack)
         except (TerminationSignal, KeyboardInterrupt):
             # However little has been done: whoever looks at the folder sees that nobody goes on with it.

@@ -8,7 +8,6 @@ from typing import Any
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
 
-from flows.native import execution_names, state_machine
 from flows.request import RenderRequest, render_folder
 from lambda_handler import storage
 from lambda_handler.render_folder import RenderFolder
@@ -26,6 +25,8 @@ def stop_what_is_left(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]
     place = load_stack(stack) if isinstance(stack, str) else None
     if not isinstance(place, AwsStack) or place.state_machine is None:
         return
+    from flows.native import execution_names, state_machine  # noqa: PLC0415 - what it imports of AWS's takes its time
+
     machine = state_machine(place)
     for execution in filter(None, map(machine.running, execution_names(flow_run))):
         with place.storage():

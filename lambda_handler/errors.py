@@ -142,7 +142,7 @@ class StackNotFound(RequestError):
     """No render stack has that name."""
 
     code = "STACK_NOT_FOUND"
-    advice = "Save a RenderStack block under that name (prefect block register -m tasks.stack), or say local."
+    advice = "Save a RenderStack block under that name (prefect block register -m tasks.render_stack), or say local."
 
 
 class RenderNotFound(RequestError):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-from prefect_aws import AwsCredentials
+
+if TYPE_CHECKING:
+    from prefect_aws import AwsCredentials
 
 CONNECT_SECONDS = 5
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})

@@ -1,4 +1,7 @@
-"""Invoking the handler: one method, whoever runs it, and one invoker for each stack of this process."""
+"""Invoking the handler: one method, whoever runs it, and one invoker for each stack of this process.
+
+Nothing of Prefect's or AWS's is imported for this machine: the command line has its workers begin meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lambda_handler.render_folder import RenderFolder
-from tasks.lambda_function import LambdaFunction
+from tasks.local_stack import LocalStack
 from tasks.local_workers import LocalWorkers
-from tasks.stack import LocalStack, Stack
+
+if TYPE_CHECKING:
+    from tasks.stack import Stack
 
 
 class Invoker(Protocol):
@@ -48,8 +53,16 @@ def invoker(stack: Stack) -> Invoker:
     """The invoker of `stack` in this process; tasks share it."""
     with _opening:
         if stack not in _open:
-            _open[stack] = LocalWorkers(stack) if isinstance(stack, LocalStack) else LambdaFunction(stack)
+            _open[stack] = _made(stack)
         return _open[stack]
+
+
+def _made(stack: Stack) -> Invoker:
+    if isinstance(stack, LocalStack):
+        return LocalWorkers(stack)
+    from tasks.lambda_function import LambdaFunction  # noqa: PLC0415 - see above
+
+    return LambdaFunction(stack)
 
 
 @atexit.register

@@ -1,4 +1,4 @@
-"""Where renders run: values that say it, the Prefect block that holds one, and how a name becomes a value."""
+"""Where renders run: values that say it, and how a name becomes one. Nothing of AWS's is imported that is not used."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 from obstore.store import S3Store
-from prefect.blocks.core import Block
-from prefect_aws import AwsCredentials
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from lambda_handler import storage
@@ -21,12 +21,19 @@ from tasks.local_stack import LocalStack
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential
+    from prefect_aws import AwsCredentials
 
-__all__ = ["LOCAL", "AwsStack", "LocalStack", "RenderStack", "Stack", "StackOrName", "load_stack"]
+__all__ = ["LOCAL", "AwsStack", "LocalStack", "Stack", "StackOrName", "load_stack"]
 
 LOCAL = "local"
 # Roles may be assumed for 15 minutes at the shortest (STS, AssumeRole, DurationSeconds).
 CREDENTIAL_LIFE = timedelta(minutes=10)
+
+
+def _credentials(given: object) -> AwsCredentials:
+    from prefect_aws import AwsCredentials  # noqa: PLC0415 - takes a third of what starting a flow takes
+
+    return AwsCredentials.model_validate(given)
 
 
 class AwsStack(BaseModel):
@@ -83,8 +90,10 @@ class AwsStack(BaseModel):
         title="Poll interval",
         description="Seconds between two looks at an execution of the state machine, at most.",
     )
-    # Excluded from every dump: a stack may be recorded as a flow run's parameter.
-    credentials: SkipJsonSchema[AwsCredentials] = Field(default_factory=AwsCredentials, exclude=True, repr=False)
+    # AwsCredentials. Excluded from every dump: a stack may be recorded as a flow run's parameter.
+    credentials: Annotated[SkipJsonSchema[Any], PlainValidator(_credentials)] = Field(
+        default_factory=lambda: _credentials({}), exclude=True, repr=False
+    )
 
     @property
     def renders(self) -> str:
@@ -155,47 +164,6 @@ StackOrName = Annotated[
 """A flow's parameter: the name of a RenderStack block. Callers in Python may pass the value itself."""
 
 
-class RenderStack(Block):
-    """
-    Where renders run: this machine, or a stack on AWS.
-
-    Example:
-        Render on the stack that was saved as "production":
-        ```python
-        from tasks.stack import RenderStack
-
-        stack = RenderStack.load("BLOCK_NAME").value()
-        ```
-    """
-
-    _block_type_name = "Render Stack"
-    _block_type_slug = "render-stack"
-    _description = "Where renders run: this machine, or a bucket, a function and a state machine on AWS."
-
-    # No discriminator: for one, Prefect's form has but a JSON editor, and for this a switch between two forms.
-    where: LocalStack | AwsStack = Field(
-        default_factory=LocalStack,
-        title="Where",
-        description="This machine (LocalStack), or a deployed stack (AwsStack).",
-    )
-    credentials: AwsCredentials | None = Field(
-        None, title="AWS credentials", description="For aws: left out, they are those of the worker's environment."
-    )
-
-    @model_validator(mode="after")
-    def _credentials_of_their_own(self) -> RenderStack:
-        """A stack's value keeps its credentials out of every dump, so the block has to hold them."""
-        if self.credentials is None and "credentials" in self.where.model_fields_set:
-            self.credentials = getattr(self.where, "credentials", None)
-        return self
-
-    def value(self) -> Stack:
-        """The stack, with its credentials."""
-        if isinstance(self.where, LocalStack) or self.credentials is None:
-            return self.where
-        return self.where.model_copy(update={"credentials": self.credentials})
-
-
 def load_stack(stack: str | Stack) -> Stack:
     """The stack of that name, or the value itself. Raises StackNotFound, StackInvalid.
 
@@ -203,11 +171,13 @@ def load_stack(stack: str | Stack) -> Stack:
     """
     if not isinstance(stack, str):
         return stack
+    if stack == LOCAL and not _is_saved(stack):
+        return _this_machine()
+    from tasks.render_stack import RenderStack  # noqa: PLC0415 - see above
+
     try:
         block: Any = RenderStack.load(stack)
     except ValueError as error:
-        if stack == LOCAL:
-            return _this_machine()
         raise StackNotFound(f"There is no RenderStack block named {stack!r}.") from error
     except RuntimeError as error:
         raise StackInvalid(
@@ -216,6 +186,15 @@ def load_stack(stack: str | Stack) -> Stack:
         ) from error
     found: Stack = block.value()
     return found
+
+
+def _is_saved(name: str) -> bool:
+    with get_client(sync_client=True) as client:
+        try:
+            client.read_block_document_by_name(name, "render-stack")
+        except ObjectNotFound:
+            return False
+    return True
 
 
 def _this_machine() -> LocalStack:

@@ -22,6 +22,7 @@ from lambda_handler import storage
 from lambda_handler.errors import InvalidConfig
 from lambda_handler.events import Config, parse_config
 from lambda_handler.render_folder import RenderFolder, is_part
+from tasks.invoke import invoker, invoking
 from tasks.local_stack import LocalStack, default_root
 
 if TYPE_CHECKING:
@@ -170,11 +171,14 @@ def _run(request: RenderRequest, stack: LocalStack, *, fresh: bool, console: Con
     if fresh:
         with stack.storage():
             storage.delete_all(folder, filter(is_part, storage.listing(folder)))
-    with _prefect(console) as ui, stack.storage():
-        from flows.render import render as render_flow  # noqa: PLC0415 - after the API is known
+    with invoking(stack):
+        # Its workers begin while Prefect is imported.
+        invoker(stack)
+        with _prefect(console) as ui, stack.storage():
+            from flows.render import render as render_flow  # noqa: PLC0415 - after the API is known
 
-        with RenderBar(RenderFolder(folder), console):
-            return render_flow(request, stack), ui
+            with RenderBar(RenderFolder(folder), console):
+                return render_flow(request, stack), ui
 
 
 def _allowing_what_was_asked_for(stack: LocalStack, folder: RenderFolder, workers: int | None) -> LocalStack:

@@ -33,7 +33,7 @@ from lambda_handler import storage
 from lambda_handler.errors import RenderCancelled
 from lambda_handler.plan import record_request
 from tasks.admission import RENDERS, admitted
-from tasks.stack import RenderStack
+from tasks.render_stack import RenderStack
 from tasks.state_machine import StateMachine
 
 SOON_SECONDS = 10.0

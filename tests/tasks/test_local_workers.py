@@ -110,17 +110,22 @@ SLOW = f"{BOX}<script>addEventListener('hf-seek', e => e.detail.waitUntil(__hfCl
 
 
 def test_events_one_after_another_are_played_by_one_worker(tmp_path: Path, plan: Callable[..., Event]) -> None:
-    """Its browser is warm by then; a second process is only started for what happens at the same time."""
-    workers = LocalWorkers(LocalStack(root=tmp_path, processes=2))
+    """Its browser is warm by then. Another is ready for what happens at the same time, and no third."""
+    workers = LocalWorkers(LocalStack(root=tmp_path, processes=3))
     try:
+        began = _workers()
+        assert len(began) == 2
         planned = workers.invoke(plan(chunkSize=15))
-        processes = {pid for pid, command in _children().items() if "lambda_handler.worker" in command}
         results = [workers.invoke(_chunk(planned, index)) for index in range(2)]
         assert [result["FramesCaptured"] for result in results] == [15, 15]
-        assert {pid for pid, command in _children().items() if "lambda_handler.worker" in command} == processes
-        assert len(processes) == 1
+        assert _workers() == began
+        assert sum("--type=gpu-process" in command for command in _children().values()) == 1
     finally:
         workers.close()
+
+
+def _workers() -> set[int]:
+    return {pid for pid, command in _children().items() if "lambda_handler.worker" in command}
 
 
 @pytest.mark.parametrize(
@@ -154,13 +159,14 @@ def test_a_worker_that_is_killed_is_lost_and_the_next_one_works(
     workers: LocalWorkers, plan: Callable[..., Event]
 ) -> None:
     """In the middle of a chunk: the error may be retried, and the retry finds a new worker."""
-    before = set(_children())
+    (worker,) = _workers()
+    before = set(_children()) - {worker}
     planned = workers.invoke(plan(page(SLOW), chunkSize=30))
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(workers.invoke, _chunk(planned, 0))
         _until(lambda: any("ffmpeg" in command for command in _children().values()))
         running = {pid: command for pid, command in _children().items() if pid not in before}
-        os.kill(next(pid for pid in running if "lambda_handler.worker" in running[pid]), signal.SIGKILL)
+        os.kill(worker, signal.SIGKILL)
         with pytest.raises(WorkerLost, match=r"status -9 over renderChunk"):
             answer.result(PATIENCE)
     assert any("chromium" in command for command in running.values())
