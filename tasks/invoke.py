@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 class Invoker(Protocol):
     """Something that plays the handler's roles."""
 
+    def make_ready(self) -> None:
+        """Begins what the first role would have to wait for."""
+        ...
+
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """The handler's result. Raises the RenderError that it reported."""
         ...

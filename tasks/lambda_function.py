@@ -97,6 +97,9 @@ class LambdaFunction:
         except (BotoCoreError, ClientError) as error:
             raise StackInvalid(f"There can be no client for the function {stack.function}: {error}") from error
 
+    def make_ready(self) -> None:
+        """Nothing to do: what stands by for an invocation is Lambda's affair."""
+
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """The result of the role, by whichever of its invocations has one first.
 

@@ -27,7 +27,7 @@ READY = 2
 
 
 class LocalWorkers:
-    """Worker processes of this machine, one event at a time each: a few begin at once, others when they are needed."""
+    """Worker processes of this machine, one event at a time each, begun when they are first needed or a bit before."""
 
     def __init__(self, stack: LocalStack) -> None:
         self._scratch = TemporaryDirectory(prefix="hf-workers-")
@@ -39,13 +39,23 @@ class LocalWorkers:
         self._lock = threading.Lock()
         # A log for each worker that was ever started: one that has died is quoted by its own.
         self._numbers = count()
-        for _ in range(stack.processes - READY):
+        self._ready = min(READY, stack.processes)
+        for _ in range(stack.processes - self._ready):
             self._idle.put(None)
-        for _ in range(min(READY, stack.processes)):
-            self._idle.put(self._started())
+
+    def make_ready(self) -> None:
+        """Has the first workers begin, once."""
+        with self._lock:
+            ready, self._ready = self._ready, 0
+        for _ in range(ready):
+            worker = None
+            with suppress(OSError):  # whoever invokes tries again, and hears of it
+                worker = self._started()
+            self._idle.put(worker)
 
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Waits for an idle worker and has it play the role. Raises WorkerLost when it dies over it."""
+        self.make_ready()
         worker = self._idle.get()
         try:
             if worker is None:

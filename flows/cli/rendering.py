@@ -172,8 +172,8 @@ def _run(request: RenderRequest, stack: LocalStack, *, fresh: bool, console: Con
         with stack.storage():
             storage.delete_all(folder, filter(is_part, storage.listing(folder)))
     with invoking(stack):
-        # Its workers begin while Prefect is imported.
-        invoker(stack)
+        # While Prefect is imported.
+        invoker(stack).make_ready()
         with _prefect(console) as ui, stack.storage():
             from flows.render import render as render_flow  # noqa: PLC0415 - after the API is known
 

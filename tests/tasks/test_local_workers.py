@@ -113,6 +113,8 @@ def test_events_one_after_another_are_played_by_one_worker(tmp_path: Path, plan:
     """Its browser is warm by then. Another is ready for what happens at the same time, and no third."""
     workers = LocalWorkers(LocalStack(root=tmp_path, processes=3))
     try:
+        assert not _workers()
+        workers.make_ready()
         began = _workers()
         assert len(began) == 2
         planned = workers.invoke(plan(chunkSize=15))
@@ -159,9 +161,9 @@ def test_a_worker_that_is_killed_is_lost_and_the_next_one_works(
     workers: LocalWorkers, plan: Callable[..., Event]
 ) -> None:
     """In the middle of a chunk: the error may be retried, and the retry finds a new worker."""
-    (worker,) = _workers()
-    before = set(_children()) - {worker}
+    before = set(_children())
     planned = workers.invoke(plan(page(SLOW), chunkSize=30))
+    (worker,) = _workers()
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(workers.invoke, _chunk(planned, 0))
         _until(lambda: any("ffmpeg" in command for command in _children().values()))
