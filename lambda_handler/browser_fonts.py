@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from xml.sax.saxutils import escape
+from html import escape
 
 from lambda_handler.compile.font_families import ALIASES, BROWSER_FAMILIES, DEFAULT_FAMILY
 from lambda_handler.errors import ChromeUnavailable

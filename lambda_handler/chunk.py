@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from lambda_handler import capture, encode, png_sequence, storage, toolchain
 from lambda_handler.browser import arguments, launched
@@ -16,6 +17,7 @@ from lambda_handler.grid import FrameRange
 from lambda_handler.manifest import Manifest, load_checked
 from lambda_handler.media import video_stream
 from lambda_handler.page.session import opened
+from lambda_handler.picture_stream import PictureStream
 from lambda_handler.profile import Profile
 from lambda_handler.progress import Heartbeat
 from lambda_handler.render_folder import RenderFolder
@@ -158,13 +160,9 @@ def _writing(manifest: Manifest, which: FrameRange, video: Path) -> Iterator[Cal
         with png_sequence.writing(video) as add:
             yield lambda frame: add(png_sequence.name_of(frame.index), frame.picture)
         return
-    command = encode.arguments(
-        toolchain.ffmpeg(),
-        manifest.encoder,
-        jpeg=manifest.capture.jpeg_quality is not None,
-        frames=len(which),
-        fps=manifest.rate,
-        output=video,
-    )
+    jpeg = manifest.capture.jpeg_quality is not None
+    timed: dict[str, Any] = {"jpeg": jpeg, "frames": len(which), "fps": manifest.rate}
+    command = encode.arguments(toolchain.ffmpeg(), manifest.encoder, **timed, output=video)
     with encode.encoding(command) as encoder:
-        yield lambda frame: encoder.write(frame.picture)
+        pictures = PictureStream(encoder, **timed, width=manifest.width, height=manifest.height)
+        yield lambda frame: pictures.add(frame.picture, fresh=frame.fresh)

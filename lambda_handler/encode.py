@@ -60,14 +60,13 @@ def timescale(fps: Fraction) -> int:
 
 
 def arguments(tool: Ffmpeg, encoder: Encoder, *, jpeg: bool, frames: int, fps: Fraction, output: Path) -> list[str]:
-    """The command that encodes `frames` JPEG or PNG pictures from standard input into `output`.
+    """The command that encodes a `PictureStream` of `frames` JPEG or PNG pictures from standard input into `output`.
 
     One thread: the same bytes on every number of cores, and the chunks are what runs in parallel.
     """
     rate = f"{fps.numerator}/{fps.denominator}"
-    codec = "mjpeg" if jpeg else "png"
-    pictures = ffmpeg.input("pipe:0", format="image2pipe", vcodec=codec, framerate=rate, threads=1)
-    video = _converted(pictures.video, encoder.codec, jpeg=jpeg)
+    pictures = ffmpeg.input("pipe:0", format="avi", threads=1)
+    video = _converted(pictures.video, encoder.codec, jpeg=jpeg).filter("fps", fps=rate)
     options = _codec_options(encoder, frames) | {
         "threads": 1,
         "filter_threads": 1,

@@ -16,6 +16,7 @@ from lambda_handler.formats import FASTEST_GIF
 from lambda_handler.join import finish, join
 from lambda_handler.manifest import Manifest
 from lambda_handler.media import VideoStream, video_stream
+from lambda_handler.picture_stream import PictureStream
 
 SIZE = 16
 # Odd lengths: rounded to 1/1000 s, as WebM has them, they would put later frames elsewhere.
@@ -40,11 +41,12 @@ def _made(name: str, rate: str, folder: Path) -> Path:
     parts = []
     for start, end in CHUNKS:
         parts.append(folder / f"{start}{output.chunk_suffix}")
-        command = encode.arguments(
-            toolchain.ffmpeg(), manifest.encoder, jpeg=False, frames=end - start, fps=manifest.rate, output=parts[-1]
-        )
+        timed: dict[str, Any] = {"jpeg": False, "frames": end - start, "fps": manifest.rate}
+        command = encode.arguments(toolchain.ffmpeg(), manifest.encoder, **timed, output=parts[-1])
         with encode.encoding(command) as encoder:
-            encoder.write(b"".join(grey_png(12 * index, SIZE) for index in range(start, end)))
+            pictures = PictureStream(encoder, **timed, width=SIZE, height=SIZE)
+            for index in range(start, end):
+                pictures.add(grey_png(12 * index, SIZE), fresh=True)
         assert _stream(parts[-1]).keeps_rate(manifest.rate)
     joined = folder / f"joined{output.chunk_suffix}"
     join(parts, joined, manifest)

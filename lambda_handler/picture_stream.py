@@ -1,0 +1,45 @@
+"""Pictures on their way to ffmpeg: an AVI stream, in which a frame that is the one before it again takes no bytes.
+
+A frame without bytes is not decoded and not converted either; the `fps` filter puts the one before it in its place.
+Microsoft, "AVI RIFF File Reference"; sizes of 0, for lists whose end is not known yet, are ffmpeg's own reading.
+"""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from typing import IO
+
+# What the encoder is not told of it cannot encode meanwhile, and would have to do at the end.
+LONGEST_REPEAT = 8
+
+
+class PictureStream:
+    """Writes `frames` pictures of `width` x `height` px, JPEG or PNG, to `pipe`."""
+
+    def __init__(self, pipe: IO[bytes], *, jpeg: bool, width: int, height: int, fps: Fraction, frames: int) -> None:
+        self._pipe = pipe
+        self._left = frames
+        self._repeated = 0
+        pipe.write(_header(b"MJPG" if jpeg else b"MPNG", width, height, fps))
+
+    def add(self, picture: bytes, *, fresh: bool) -> None:
+        """The next frame; not `fresh` where it is the one before it."""
+        self._left -= 1
+        # The last one says how long it is shown.
+        self._repeated = 0 if fresh or not self._left or self._repeated + 1 == LONGEST_REPEAT else self._repeated + 1
+        self._pipe.write(_chunk(b"00dc", b"" if self._repeated else picture))
+
+
+def _header(codec: bytes, width: int, height: int, fps: Fraction) -> bytes:
+    main = struct.pack("<14I", 0, 0, 0, 0, 0, 0, 1, 0, width, height, 0, 0, 0, 0)
+    clock = (fps.denominator, fps.numerator)
+    stream = struct.pack("<4s4sIHHIIIIIIII4H", b"vids", codec, 0, 0, 0, 0, *clock, 0, 0, 0, 0, 0, 0, 0, width, height)
+    picture = struct.pack("<IiiHH4sIiiII", 40, width, height, 1, 24, codec, 0, 0, 0, 0, 0)
+    described = b"strl" + _chunk(b"strh", stream) + _chunk(b"strf", picture)
+    headers = b"hdrl" + _chunk(b"avih", main) + _chunk(b"LIST", described)
+    return b"RIFF\0\0\0\0AVI " + _chunk(b"LIST", headers) + b"LIST\0\0\0\0movi"
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
