@@ -12,9 +12,9 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Iterator
+from html import escape
 from importlib.resources import files
 from pathlib import Path
-from html import escape
 
 from lambda_handler.compile.font_families import ALIASES, BROWSER_FAMILIES, DEFAULT_FAMILY
 from lambda_handler.errors import ChromeUnavailable
