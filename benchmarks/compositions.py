@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lambda_handler import toolchain
 
-SECONDS = 5
+SECONDS = 10
 CDN = "https://cdn.jsdelivr.net/npm"
 GSAP = f'<script src="{CDN}/gsap@3.15.0/dist/gsap.min.js"></script>'
 THREE = f'<script src="{CDN}/three@0.147.0/build/three.min.js"></script>'

@@ -44,9 +44,9 @@ from lambda_handler.video.player import playing
 
 DEFAULT_FPS = "30"
 PARALLEL_VARIABLE = "HYPERFRAMES_MAX_PARALLEL_CHUNKS"
-# Frames per chunk by the measured milliseconds of a frame: several seconds of work each, since a chunk's start (a
-# browser, a page) costs about one. So few classes, so far apart, that the same project is cut the same way every time.
-CHUNK_FRAMES = ((40, 240), (320, 80), (inf, 20))
+# Frames per chunk by the measured milliseconds of a frame: what a simulated fleet is best served with (benchmarks.fleet),
+# several seconds of work each. So few classes, so far apart, that the same project is cut the same way every time.
+CHUNK_FRAMES = ((40, 120), (240, 80), (inf, 40))
 
 
 def plan(event: PlanEvent, at: Telling) -> PlanResult:
