@@ -44,7 +44,7 @@ from lambda_handler.video.player import playing
 
 DEFAULT_FPS = "30"
 PARALLEL_VARIABLE = "HYPERFRAMES_MAX_PARALLEL_CHUNKS"
-# Frames per chunk by the measured milliseconds of a frame: what a simulated fleet is best served with (benchmarks.fleet),
+# Frames per chunk by the measured milliseconds of a frame: what serves a simulated fleet best (benchmarks/fleet.py),
 # several seconds of work each. So few classes, so far apart, that the same project is cut the same way every time.
 CHUNK_FRAMES = ((40, 120), (240, 80), (inf, 40))
 
