@@ -80,7 +80,7 @@ def film(path: Path, fps: Fraction | None = None) -> Film:
         raise OutputInvalid(f"{path.name} is no video.", resolution=WHAT_IS_SHOWN) from error
     if not stream.packets:
         raise OutputInvalid(f"{path.name} holds no pictures.", resolution=WHAT_IS_SHOWN)
-    # Packets stand in the order of decoding, which is not that of showing in videos of others.
+    # Packets stand in the order of decoding, which need not be that of showing.
     begins, ends = (min(each.pts for each in stream.packets), max(each.pts + each.duration for each in stream.packets))
     lasts = (ends - begins) * stream.time_base
     return Film(path, len(stream.packets), fps or len(stream.packets) / lasts, stream.width, stream.height)
