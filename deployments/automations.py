@@ -64,7 +64,7 @@ def told(block: Block) -> Automation:
 
 
 def save_automations(notify: str | None = None) -> list[str]:
-    """Saves the automations, `notify` is a notification block, TYPE/NAME. One that is switched off stays so."""
+    """Saves the automations; `notify` is a notification block, TYPE/NAME. One that was switched off stays so."""
     automations = [gone()]
     if notify:
         block: Any = Block.load(notify)

@@ -15,7 +15,7 @@ from lambda_handler.audio.check import check_length, check_muxed
 from lambda_handler.errors import ChunkInvalid, EncoderInterrupted, InvalidConfig, OutputInvalid, RenderError
 from lambda_handler.events import AssembleEvent, AssembleResult
 from lambda_handler.join import finish, join, join_pictures
-from lambda_handler.limits import Telling
+from lambda_handler.limits import Telling, unless_cancelled
 from lambda_handler.manifest import Manifest, load_checked
 from lambda_handler.media import VideoStream, tags, video_stream
 from lambda_handler.progress import profiles
@@ -41,11 +41,7 @@ def assemble(event: AssembleEvent, at: Telling, record: str | None = None) -> As
     if event.audio_s3_uri not in (None, folder.audio_uri(manifest)):
         raise InvalidConfig(f"AudioS3Uri: {event.audio_s3_uri} is not the plan's sound ({folder.audio_uri(manifest)}).")
     storage.locate(event.output_s3_uri)
-
-    def step(doing: str, *, last: bool = False) -> None:
-        folder.check_cancelled()
-        at(doing, last=last)
-
+    step = unless_cancelled(at, folder)
     with TemporaryDirectory(prefix="hf-assemble-") as scratch:
         step(f"The {len(chunks)} chunks were being fetched")
         parts = _fetched(chunks, Path(scratch))

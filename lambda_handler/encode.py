@@ -75,8 +75,6 @@ def arguments(tool: Ffmpeg, encoder: Encoder, *, jpeg: bool, frames: int, fps: F
         "map_metadata": -1,
         "an": None,
     }
-    if not reordering(encoder):
-        options["avoid_negative_ts"] = "make_zero"
     if encoder.codec != "vp9":
         options["video_track_timescale"] = timescale(fps)
     written = ffmpeg.output(video, str(output), r=rate, **options).global_args(*QUIET)
@@ -107,11 +105,13 @@ def _codec_options(encoder: Encoder, frames: int) -> dict[str, object]:
     parameters = (
         f"aq-mode=3{tuned}:colorprim=bt709:transfer=bt709:colormatrix=bt709:scenecut=0:open-gop=0:repeat-headers=1"
     )
-    forced = {"sc_threshold": 0, "force_key_frames": f"expr:eq(mod(n,{frames}),0)", "bf": 3 * reordering(encoder)}
+    forced = {"sc_threshold": 0, "force_key_frames": f"expr:eq(mod(n,{frames}),0)", "bf": 0}
     match encoder.codec:
         case "h264":
-            # A picture predicted from both sides serves no other: so one frame is the longest that any is stored late.
-            parameters += ":b-pyramid=none"
+            if reordering(encoder):
+                # A picture predicted from both sides serves no other: so none is stored more than one frame late.
+                forced["bf"] = 3
+                parameters += ":b-pyramid=none"
             if encoder.preset == "veryfast":
                 parameters += ":subme=1"
             told = {"c:v": "libx264", "preset": encoder.preset, "x264-params": parameters}

@@ -26,7 +26,8 @@ def join(parts: Sequence[Path], joined: Path, manifest: Manifest) -> None:
     listed.write_text("".join(f"file '{part.relative_to(joined.parent)}'\n" for part in parts))
     fps = manifest.rate
     # Times are counted anew: the length of a chunk is rounded, to 1/1000 s in WebM, and would add up. Frames that are
-    # stored in another order than they are shown in stand near enough to their places for these to be told.
+    # stored in another order than they are shown in are MPEG-4's. Its chunks, 256 at most, are rounded to a millionth
+    # of a second, which leaves no doubt what frame is meant.
     late = encode.reordering(manifest.encoder)
     shown = f"round(PTS*TB*{fps.numerator}/{fps.denominator})" if late else "N"
     counted = f"setts=time_base={fps.denominator}/{fps.numerator}:pts={shown}:dts=N-{late}:duration=1"

@@ -18,6 +18,7 @@ from typing import Protocol, TypeVar
 
 from lambda_handler import browser, memory
 from lambda_handler.errors import ChunkDeadline, ChunkMemory, RenderError, WorkerDeadline, WorkerMemory
+from lambda_handler.render_folder import RenderFolder
 
 MARGIN_SECONDS = 20.0
 """Before the platform's time limit: what a worker needs to stop by itself, whatever it is at."""
@@ -44,6 +45,16 @@ class Telling(Protocol):
     def __call__(self, doing: str, *, last: bool = False) -> None:
         """`doing` is a clause about the past; `last`: the work is done, and only has to be put in its place."""
         ...
+
+
+def unless_cancelled(at: Telling, folder: RenderFolder) -> Telling:
+    """`at`, which first looks whether the render is cancelled. Raises RenderCancelled then."""
+
+    def telling(doing: str, *, last: bool = False) -> None:
+        folder.check_cancelled()
+        at(doing, last=last)
+
+    return telling
 
 
 class Watch:

@@ -27,7 +27,7 @@ class PictureStream:
         """The next frame; not `fresh` where it is the one before it."""
         self._left -= 1
         # The last one says how long it is shown.
-        self._repeated = 0 if fresh or not self._left or self._repeated + 1 == LONGEST_REPEAT else self._repeated + 1
+        self._repeated = 0 if fresh or not self._left else (self._repeated + 1) % LONGEST_REPEAT
         self._pipe.write(_chunk(b"00dc", b"" if self._repeated else picture))
 
 

@@ -31,7 +31,7 @@ from lambda_handler.errors import (
 from lambda_handler.events import DEFAULT_MAX_PARALLEL_CHUNKS, FRAME_RATES, Config, PlanEvent, PlanResult, to_wire
 from lambda_handler.formats import FASTEST_GIF, FORMATS
 from lambda_handler.grid import FrameRange, frame_time, slices, total_frames
-from lambda_handler.limits import Telling
+from lambda_handler.limits import Telling, unless_cancelled
 from lambda_handler.manifest import SCHEMA, Capture, Manifest, Tools, digest, load
 from lambda_handler.media_clips import MediaClip, clips
 from lambda_handler.media_sources import MediaSource, page_facts, probe, probe_all
@@ -60,11 +60,7 @@ def plan(event: PlanEvent, at: Telling) -> PlanResult:
     if event.output_s3_uri is not None:
         storage.locate(event.output_s3_uri)
     record_request(event)
-
-    def step(doing: str, *, last: bool = False) -> None:
-        folder.check_cancelled()
-        at(doing, last=last)
-
+    step = unless_cancelled(at, folder)
     with TemporaryDirectory(prefix="hf-plan-") as scratch:
         project = Path(scratch) / "project"
         step("The project was being fetched")

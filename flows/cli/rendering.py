@@ -27,6 +27,7 @@ from tasks.local_stack import LocalStack, default_root
 
 if TYPE_CHECKING:
     from flows.render import RenderOutcome
+    from tasks.stack import Stack
 
 
 def render(
@@ -99,7 +100,7 @@ def resume(
         with chosen(stack, root) as named:
             folder = find(render, named.renders)
             place = _allowing_what_was_asked_for(named, folder, workers) if isinstance(named, LocalStack) else named
-        with _prefect(console) as ui, place.storage():
+        with _prefect(console, place) as ui, place.storage():
             from flows.render import resume as resume_flow  # noqa: PLC0415 - after the API is known
 
             with RenderBar(folder, console):
@@ -171,14 +172,11 @@ def _run(request: RenderRequest, stack: LocalStack, *, fresh: bool, console: Con
     if fresh:
         with stack.storage():
             storage.delete_all(folder, filter(is_part, storage.listing(folder)))
-    with invoking(stack):
-        # While Prefect is imported.
-        invoker(stack).make_ready()
-        with _prefect(console) as ui, stack.storage():
-            from flows.render import render as render_flow  # noqa: PLC0415 - after the API is known
+    with _prefect(console, stack) as ui, stack.storage():
+        from flows.render import render as render_flow  # noqa: PLC0415 - after the API is known
 
-            with RenderBar(RenderFolder(folder), console):
-                return render_flow(request, stack), ui
+        with RenderBar(RenderFolder(folder), console):
+            return render_flow(request, stack), ui
 
 
 def _allowing_what_was_asked_for(stack: LocalStack, folder: RenderFolder, workers: int | None) -> LocalStack:
@@ -191,17 +189,22 @@ def _allowing_what_was_asked_for(stack: LocalStack, folder: RenderFolder, worker
 
 
 @contextmanager
-def _prefect(console: Console) -> Iterator[str]:
-    """Runs flows against the API that there is, and says which; gives the address of its UI."""
-    from flows.prefect_server import connected, ensure_api  # noqa: PLC0415 - prefect takes 2 s to import
+def _prefect(console: Console, stack: Stack) -> Iterator[str]:
+    """Runs flows against the API that there is, and says which; gives the address of its UI.
 
-    with console.status("Looking for Prefect…"):
-        api = ensure_api()
-    if api.notice:
-        console.print(f"[yellow]notice[/yellow]  {plain(api.notice)}")
-    console.print(f"Prefect UI  {api.ui_url}" + ("  (started in the background)" if api.started else ""))
-    with connected(api.api_url, quiet=True):
-        yield api.ui_url
+    The stack's workers begin while Prefect is imported.
+    """
+    with invoking(stack):
+        invoker(stack).make_ready()
+        from flows.prefect_server import connected, ensure_api  # noqa: PLC0415 - prefect takes 2 s to import
+
+        with console.status("Looking for Prefect…"):
+            api = ensure_api()
+        if api.notice:
+            console.print(f"[yellow]notice[/yellow]  {plain(api.notice)}")
+        console.print(f"Prefect UI  {api.ui_url}" + ("  (started in the background)" if api.started else ""))
+        with connected(api.api_url, quiet=True):
+            yield api.ui_url
 
 
 def _tell(outcome: RenderOutcome, ui: str) -> None:
