@@ -1,6 +1,6 @@
-"""Taking a range of frames, one after another, as JPEG or PNG pictures.
+"""Taking a range of frames, one after another, as pictures of one kind.
 
-All modes are BeginFrame's: its PNG pictures have alpha, and its pictures as many device pixels as the browser was
+All kinds are BeginFrame's: its screenshots have alpha, and its pictures as many device pixels as the browser was
 started for. So nothing is left for Page.captureScreenshot to do, which draws when it likes.
 
 A frame in which nothing changed is not taken again: once two pictures in a row are the same, the browser is asked
@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 
+from lambda_handler.formats import PictureKind
 from lambda_handler.grid import FrameRange, frame_time
 from lambda_handler.page.session import CompositionPage
 from lambda_handler.profile import Profile
-
-MODE = "beginframe"
-JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True)
@@ -35,11 +33,11 @@ def frames(
     page: CompositionPage,
     which: FrameRange,
     fps: Fraction,
-    jpeg_quality: int | None,
+    kind: PictureKind,
     on_the_way: Callable[[int], None] = lambda _: None,
     profile: Profile | None = None,
 ) -> Iterator[Frame]:
-    """The pictures of the frames `which`, in order; PNG where there is no JPEG quality.
+    """The pictures of the frames `which`, in order.
 
     Where it is a long way to a frame (as to a late chunk's first), `on_the_way` is told about every second how many
     frames are done. `profile` hears how long was sought and drawn.
@@ -53,7 +51,7 @@ def frames(
         with profile.at("draw"):
             fresh = not still or page.has_changed()
             if fresh:
-                picture = page.picture(jpeg_quality)
+                picture = page.picture(kind)
                 still = picture == previous
                 if still:
                     page.flush()

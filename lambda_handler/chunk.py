@@ -13,6 +13,7 @@ from lambda_handler import capture, encode, png_sequence, storage, toolchain
 from lambda_handler.browser import arguments, launched
 from lambda_handler.errors import BrowserMismatch, ChunkInvalid, EncoderInterrupted, FfmpegMismatch
 from lambda_handler.events import RenderChunkEvent, RenderChunkResult
+from lambda_handler.formats import PictureKind
 from lambda_handler.grid import FrameRange
 from lambda_handler.manifest import Manifest, load_checked
 from lambda_handler.media import video_stream
@@ -139,9 +140,11 @@ def _rendered(
             page.require_software_gpu(webgpu=taken.webgpu)
             if taken.transparent:
                 page.clear_background()
+        # The same pixels, where this worker may not read a window as the planning one did.
+        kind: PictureKind = "png" if taken.pictures == "bgra" and not page.shows_window else taken.pictures
         with ExitStack() as encoding:
-            write = encoding.enter_context(_writing(manifest, which, video))
-            for frame in capture.frames(page, which, manifest.rate, taken.jpeg_quality, between_frames, profile):
+            write = encoding.enter_context(_writing(manifest, which, kind, video))
+            for frame in capture.frames(page, which, manifest.rate, kind, between_frames, profile):
                 with profile.at("encode"):
                     write(frame)
                 captured += frame.fresh
@@ -150,19 +153,22 @@ def _rendered(
             with profile.at("encode"):
                 encoding.close()
         page.problems.check()
+        if kind == "bgra":
+            page.check_window()
     return captured
 
 
 @contextmanager
-def _writing(manifest: Manifest, which: FrameRange, video: Path) -> Iterator[Callable[[capture.Frame], object]]:
+def _writing(
+    manifest: Manifest, which: FrameRange, kind: PictureKind, video: Path
+) -> Iterator[Callable[[capture.Frame], object]]:
     """What takes the frames one after another, and has made `video` of them at the end."""
     if manifest.format == "png-sequence":
         with png_sequence.writing(video) as add:
             yield lambda frame: add(png_sequence.name_of(frame.index), frame.picture)
         return
-    jpeg = manifest.capture.jpeg_quality is not None
-    timed: dict[str, Any] = {"jpeg": jpeg, "frames": len(which), "fps": manifest.rate}
-    command = encode.arguments(toolchain.ffmpeg(), manifest.encoder, **timed, output=video)
+    timed: dict[str, Any] = {"frames": len(which), "fps": manifest.rate}
+    command = encode.arguments(toolchain.ffmpeg(), manifest.encoder, kind, **timed, output=video)
     with encode.encoding(command) as encoder:
-        pictures = PictureStream(encoder, **timed, width=manifest.width, height=manifest.height)
+        pictures = PictureStream(encoder, kind, **timed, width=manifest.width, height=manifest.height)
         yield lambda frame: pictures.add(frame.picture, fresh=frame.fresh)

@@ -14,7 +14,7 @@ import ffmpeg
 
 from lambda_handler.errors import EncoderInterrupted, StorageFull
 from lambda_handler.events import Config
-from lambda_handler.formats import FORMATS
+from lambda_handler.formats import FORMATS, PictureKind
 from lambda_handler.manifest import Encoder
 from lambda_handler.toolchain import Ffmpeg
 
@@ -59,14 +59,16 @@ def timescale(fps: Fraction) -> int:
     return TIMESCALE if (TIMESCALE / fps).denominator == 1 else fps.numerator
 
 
-def arguments(tool: Ffmpeg, encoder: Encoder, *, jpeg: bool, frames: int, fps: Fraction, output: Path) -> list[str]:
-    """The command that encodes a `PictureStream` of `frames` JPEG or PNG pictures from standard input into `output`.
+def arguments(
+    tool: Ffmpeg, encoder: Encoder, kind: PictureKind, *, frames: int, fps: Fraction, output: Path
+) -> list[str]:
+    """The command that encodes a `PictureStream` of `frames` pictures from standard input into `output`.
 
     One thread: the same bytes on every number of cores, and the chunks are what runs in parallel.
     """
     rate = f"{fps.numerator}/{fps.denominator}"
     pictures = ffmpeg.input("pipe:0", format="avi", threads=1)
-    video = _converted(pictures.video, encoder.codec, jpeg=jpeg).filter("fps", fps=rate)
+    video = _converted(pictures.video, encoder.codec, jpeg=kind == "jpeg").filter("fps", fps=rate)
     options = _codec_options(encoder, frames) | {
         "threads": 1,
         "filter_threads": 1,

@@ -9,6 +9,9 @@ from typing import Literal, get_args
 
 FormatName = Literal["mp4", "mov", "webm", "png-sequence", "gif"]
 
+PictureKind = Literal["bgra", "jpeg", "png"]
+"""How a page's pictures are handed on: its window's own pixels, or a screenshot."""
+
 # A browser shows a GIF frame that is to last less than 2/100 s for 10/100 s.
 FASTEST_GIF = Fraction(50)
 

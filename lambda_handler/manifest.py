@@ -18,7 +18,7 @@ from pydantic.alias_generators import to_camel
 
 from lambda_handler import storage
 from lambda_handler.errors import ChunkIndexOutOfRange, InvalidConfig, MissingPlanArtifact, PlanHashMismatch
-from lambda_handler.formats import FORMATS, FormatName, OutputFormat
+from lambda_handler.formats import FORMATS, FormatName, OutputFormat, PictureKind
 from lambda_handler.grid import FrameRange
 
 SCHEMA = "prefect-hyperframes-plan-1"
@@ -76,15 +76,14 @@ class Encoder(_Frozen):
 class Capture(_Frozen):
     """How frames are taken, of a page of `width` x `height` CSS px with `scale` device pixels for each.
 
-    Pictures are JPEG of `jpeg_quality`, PNG where that is None; `transparent`: without the page's background.
+    `pictures` are of one kind; `transparent`: without the page's background.
     `webgpu`: by a browser that has it. `untimed` are compositions that register no timeline, so nobody waits for them.
     """
 
-    mode: str
     width: int
     height: int
     scale: int
-    jpeg_quality: int | None
+    pictures: PictureKind
     transparent: bool
     webgpu: bool
     untimed: tuple[str, ...]

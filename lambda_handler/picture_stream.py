@@ -7,21 +7,27 @@ Microsoft, "AVI RIFF File Reference"; sizes of 0, for lists whose end is not kno
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import IO
 
+from lambda_handler.formats import PictureKind
+
 # What the encoder is not told of it cannot encode meanwhile, and would have to do at the end.
 LONGEST_REPEAT = 8
+CODECS: Mapping[PictureKind, bytes] = {"bgra": b"BGRA", "jpeg": b"MJPG", "png": b"MPNG"}
 
 
 class PictureStream:
-    """Writes `frames` pictures of `width` x `height` px, JPEG or PNG, to `pipe`."""
+    """Writes `frames` pictures of `width` x `height` px to `pipe`."""
 
-    def __init__(self, pipe: IO[bytes], *, jpeg: bool, width: int, height: int, fps: Fraction, frames: int) -> None:
+    def __init__(
+        self, pipe: IO[bytes], kind: PictureKind, *, width: int, height: int, fps: Fraction, frames: int
+    ) -> None:
         self._pipe = pipe
         self._left = frames
         self._repeated = 0
-        pipe.write(_header(b"MJPG" if jpeg else b"MPNG", width, height, fps))
+        pipe.write(_header(CODECS[kind], width, height, fps))
 
     def add(self, picture: bytes, *, fresh: bool) -> None:
         """The next frame; not `fresh` where it is the one before it."""
@@ -35,7 +41,7 @@ def _header(codec: bytes, width: int, height: int, fps: Fraction) -> bytes:
     main = struct.pack("<14I", 0, 0, 0, 0, 0, 0, 1, 0, width, height, 0, 0, 0, 0)
     clock = (fps.denominator, fps.numerator)
     stream = struct.pack("<4s4sIHHIIIIIIII4H", b"vids", codec, 0, 0, 0, 0, *clock, 0, 0, 0, 0, 0, 0, 0, width, height)
-    picture = struct.pack("<IiiHH4sIiiII", 40, width, height, 1, 24, codec, 0, 0, 0, 0, 0)
+    picture = struct.pack("<IiiHH4sIiiII", 40, width, height, 1, 32, codec, 0, 0, 0, 0, 0)
     described = b"strl" + _chunk(b"strh", stream) + _chunk(b"strf", picture)
     headers = b"hdrl" + _chunk(b"avih", main) + _chunk(b"LIST", described)
     return b"RIFF\0\0\0\0AVI " + _chunk(b"LIST", headers) + b"LIST\0\0\0\0movi"

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
-from lambda_handler import archive, capture, encode, storage, toolchain, usage
+from lambda_handler import archive, encode, storage, toolchain, usage
 from lambda_handler.audio.soundtrack import soundtrack
 from lambda_handler.browser import arguments, launched
 from lambda_handler.compile.fetch import Network
@@ -29,7 +29,7 @@ from lambda_handler.errors import (
     ProjectNotFound,
 )
 from lambda_handler.events import DEFAULT_MAX_PARALLEL_CHUNKS, FRAME_RATES, Config, PlanEvent, PlanResult, to_wire
-from lambda_handler.formats import FASTEST_GIF, FORMATS
+from lambda_handler.formats import FASTEST_GIF, FORMATS, PictureKind
 from lambda_handler.grid import FrameRange, frame_time, slices, total_frames
 from lambda_handler.limits import Telling, unless_cancelled
 from lambda_handler.manifest import SCHEMA, Capture, Manifest, Tools, digest, load
@@ -175,6 +175,9 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         untimed = composition.make_ready(())
         composition.require_software_gpu(webgpu=taken.webgpu)
         composition.require_authored_videos()
+        if taken.pictures == "bgra" and not composition.shows_window:
+            # What loses nothing has to be given pictures that lost nothing.
+            taken = taken.model_copy(update={"pictures": "jpeg" if config.format == "mp4" else "png"})
         if taken.transparent:
             composition.clear_background()
         # A script or a variable may have given an element another file.
@@ -192,7 +195,7 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         check_decodable(toolchain.ffmpeg(), videos, sources, site, rate)
         with playing(toolchain.ffmpeg(), videos, site, rate) as player:
             composition.show(player)
-            milliseconds = _measured(composition, taken.jpeg_quality, frames, rate)
+            milliseconds = _measured(composition, taken.pictures, frames, rate)
         composition.problems.check()
         at("The sound was being mixed")
         sound = soundtrack(
@@ -298,12 +301,10 @@ def _capture(config: Config, page: CompiledPage) -> Capture:
                 resolution=f"Set data-{name} to {size + 1}, or ask for mov, webm, png-sequence or gif.",
             )
     return Capture(
-        mode=capture.MODE,
         width=page.width,
         height=page.height,
         scale=scale,
-        # What loses nothing has to be given pictures that lost nothing.
-        jpeg_quality=capture.JPEG_QUALITY if config.format == "mp4" else None,
+        pictures="png" if output.alpha else "bgra",
         transparent=output.alpha,
         webgpu=page.webgpu,
         untimed=(),
@@ -339,7 +340,7 @@ def _frame_rate(config: Config, page: CompiledPage) -> str:
     return fps
 
 
-def _measured(composition: CompositionPage, jpeg_quality: int | None, frames: int, fps: Fraction) -> float:
+def _measured(composition: CompositionPage, kind: PictureKind, frames: int, fps: Fraction) -> float:
     """Milliseconds for the dearest of a few frames, each taken twice and the better time counted."""
     dearest = 0.0
     for index in sorted({frames // 6, frames // 2, frames * 5 // 6}):
@@ -347,7 +348,7 @@ def _measured(composition: CompositionPage, jpeg_quality: int | None, frames: in
         for moment in (index, min(index + 1, frames - 1)):
             began = time.perf_counter()
             composition.seek(frame_time(moment, fps))
-            composition.picture(jpeg_quality)
+            composition.picture(kind)
             times.append((time.perf_counter() - began) * 1000)
         dearest = max(dearest, min(times))
     return dearest

@@ -41,7 +41,7 @@ class Shown:
     def png(self, seconds: float) -> bytes:
         """The picture at the moment `seconds`."""
         self.page.seek(seconds)
-        return self.page.picture(None)
+        return self.page.picture("png")
 
     def colours(self, seconds: float, *places: tuple[int, int]) -> list[Colour]:
         """The colours that the picture at the moment `seconds` has at (x, y)."""

@@ -188,9 +188,7 @@ def _manifest(request: str, chunks: int) -> Manifest:
             ffmpeg_version="none",
             runtime="none",
         ),
-        capture=Capture(
-            mode="none", width=320, height=180, scale=1, jpeg_quality=95, transparent=False, webgpu=False, untimed=()
-        ),
+        capture=Capture(width=320, height=180, scale=1, pictures="bgra", transparent=False, webgpu=False, untimed=()),
         encoder=Encoder(codec="h264", preset="medium", crf=18, bitrate=None),
         artifacts=(),
         videos=(),

@@ -24,11 +24,13 @@ from lambda_handler.errors import (
     GpuNotSoftware,
     PageScriptFailed,
 )
+from lambda_handler.formats import PictureKind
 from lambda_handler.page import AUDIO_QUESTION, tab
 from lambda_handler.page.content_types import content_type
 from lambda_handler.page.gates import BROKEN_PROMISE, PAGE_TIMEOUT_VARIABLE, not_kept, not_ready
 from lambda_handler.page.problems import ORIGIN, Problems
-from lambda_handler.page.tab import Answer, Request, ScriptThrew, Tab
+from lambda_handler.page.tab import BLANK, Answer, Request, ScriptThrew, Tab
+from lambda_handler.page.window import Window, reading
 from lambda_handler.site import PAGE
 from lambda_handler.video.player import Shown, VideoPlayer
 
@@ -37,7 +39,12 @@ DEFAULT_PAGE_TIMEOUT_SECONDS = 45.0
 QUIET_SECONDS = 3.0
 STANDSTILL_SECONDS = 0.2
 POLL_SECONDS = 0.02
-SCREENSHOT_TRIES = 5
+DRAWING_TRIES = 5
+JPEG_QUALITY = 95
+SCREENSHOTS: Mapping[PictureKind, Mapping[str, Any]] = {
+    "png": {"format": "png", "optimizeForSpeed": True},
+    "jpeg": {"format": "jpeg", "quality": JPEG_QUALITY},
+}
 WAKING_TRIES = 25
 
 
@@ -48,10 +55,11 @@ def _page_timeout() -> float:
 class CompositionPage:
     """One page at one composition. Make it with `opened`."""
 
-    def __init__(self, page: Tab, served: Served, problems: Problems, fps: float) -> None:
+    def __init__(self, page: Tab, served: Served, problems: Problems, fps: float, window: Window | None) -> None:
         self._served = served
         self._shown: dict[str, Shown] = {}
         self._page = page
+        self._window = window
         self._frame_ms = 1000 / fps
         self._ticks = 0.0
         self.problems = problems
@@ -183,21 +191,38 @@ class CompositionPage:
         self._page.call("Emulation.setDefaultBackgroundColorOverride", {"color": {"r": 0, "g": 0, "b": 0, "a": 0}})
         self._evaluate("() => __hfDriver.clearBackground()")
 
-    def picture(self, jpeg_quality: int | None) -> bytes:
-        """A picture of the page as it is now, whatever was drawn before: JPEG, or PNG where that is None."""
+    @property
+    def shows_window(self) -> bool:
+        """Whether there are pictures of the kind "bgra"."""
+        return self._window is not None
+
+    def picture(self, kind: PictureKind) -> bytes:
+        """A picture of the page as it is now, whatever was drawn before."""
         self._evaluate("() => __hfDriver.hide()")
         # Painted but not drawn: that is enough to forget, and saves compositing an empty picture.
         self._begin_frame(noDisplayUpdates=True, **self._next_tick())
         if depth := self._evaluate("() => __hfDriver.show()"):
             self._wake_frames(depth)
-        screenshot: dict[str, Any] = {"format": "png", "optimizeForSpeed": True}
-        if jpeg_quality is not None:
-            screenshot |= {"format": "jpeg", "quality": jpeg_quality}
-        for _ in range(SCREENSHOT_TRIES):
-            answer = self._begin_frame(screenshot=screenshot, **self._next_tick())
+        if kind == "bgra" and self._window:
+            return self._pixels(self._window)
+        for _ in range(DRAWING_TRIES):
+            answer = self._begin_frame(screenshot=SCREENSHOTS[kind], **self._next_tick())
             if "screenshotData" in answer:
                 return base64.b64decode(answer["screenshotData"])
         raise BrowserFailed("Chromium drew a frame but gave no picture of it.")
+
+    def check_window(self) -> None:
+        """Raises BrowserFailed unless the window is still where its pictures were read. The page is gone then."""
+        self._page.open(BLANK)
+        if self._window and not self._window.follows(self._page, self.flush):
+            raise BrowserFailed("Chromium's window is not where it was: its pictures are not to be believed.")
+
+    def _pixels(self, window: Window) -> bytes:
+        for _ in range(DRAWING_TRIES):
+            if self._begin_frame(**self._next_tick())["hasDamage"]:
+                break
+        # Nothing to draw: an empty stage was empty before.
+        return window.pixels()
 
     def _wake_frames(self, depth: int) -> None:
         """Draws until every frame in the page is drawn again: when Chromium wakes one is a matter of real time."""
@@ -244,13 +269,16 @@ def opened(
     """
     problems = Problems(site.get(PAGE))
     served = Served(site)
-    with tab.opened(browser, width=width, height=height, scale=scale) as page:
+    with (
+        tab.opened(browser, width=width, height=height, scale=scale) as page,
+        reading(page, width * scale, height * scale) as window,
+    ):
         page.answer = partial(_answer, served, problems)
         page.thrown = problems.catch
         page.said = problems.hear
         page.before_scripts(init_script)
         page.open(f"{ORIGIN}/{PAGE}")
-        yield CompositionPage(page, served, problems, fps)
+        yield CompositionPage(page, served, problems, fps, window)
 
 
 @dataclass

@@ -208,8 +208,10 @@ def opened(devtools: Devtools, *, width: int = 800, height: int = 600, scale: fl
     try:
         context = devtools.call("Target.createBrowserContext")["browserContextId"]
         asked = {"url": BLANK, "browserContextId": context, "enableBeginFrameControl": True}
+        # The window's are device pixels.
+        asked |= {"width": round(width * scale), "height": round(height * scale)}
         try:
-            target = devtools.call("Target.createTarget", asked | {"width": width, "height": height})["targetId"]
+            target = devtools.call("Target.createTarget", asked)["targetId"]
             session = devtools.call("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
             tab = Tab(devtools, session)
             devtools.listen(session, tab.hear)

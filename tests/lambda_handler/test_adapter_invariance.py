@@ -25,7 +25,7 @@ def test_every_cut_gives_the_same_frames(shows: Shows, name: str) -> None:
 
     def taken(which: FrameRange) -> dict[int, bytes]:
         with shows(moving.html, moving.files) as shown:
-            return {frame.index: frame.picture for frame in frames(shown.page, which, FPS, 95)}
+            return {frame.index: frame.picture for frame in frames(shown.page, which, FPS, "bgra")}
 
     whole = taken(FrameRange(0, FRAMES))
     assert len(set(whole.values())) >= FRAMES // 3, "a picture in which nothing moves proves nothing"

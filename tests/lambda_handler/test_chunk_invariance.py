@@ -18,13 +18,13 @@ from lambda_handler import toolchain
 from lambda_handler.browser import launched
 from lambda_handler.capture import frames
 from lambda_handler.compile.page import init_script
+from lambda_handler.formats import PictureKind
 from lambda_handler.grid import FrameRange, frame_time
 from lambda_handler.page.session import CompositionPage, opened
 from lambda_handler.site import stage
 from lambda_handler.toolchain import CHECKOUT
 
 FPS = Fraction(30)
-QUALITY = 95
 # Beginnings of the windows that are compared. 136 to 147 and 211 to 216 are where what Chromium keeps from frame to
 # frame would show, were the page not hidden before each picture.
 EXAMPLES = {"quarterly-metrics": (24, 136, 143), "product-teaser": (34, 130, 211), "orbit": (25, 88, 175)}
@@ -55,15 +55,15 @@ def _pages(project: Path, count: int, *, transparent: bool = False, scale: int =
         yield ready
 
 
-def _in_order(composition: CompositionPage, which: FrameRange, quality: int | None = QUALITY) -> dict[int, bytes]:
-    return {frame.index: frame.picture for frame in frames(composition, which, FPS, quality)}
+def _in_order(composition: CompositionPage, which: FrameRange, kind: PictureKind = "bgra") -> dict[int, bytes]:
+    return {frame.index: frame.picture for frame in frames(composition, which, FPS, kind)}
 
 
 def _jumping(composition: CompositionPage, order: Sequence[int]) -> dict[int, bytes]:
     pictures = {}
     for index in order:
         composition.seek(frame_time(index, FPS))
-        pictures[index] = composition.picture(QUALITY)
+        pictures[index] = composition.picture("bgra")
     return pictures
 
 
@@ -147,18 +147,16 @@ def test_every_order_gives_the_same_frames(tiny: Path, in_one_piece: dict[int, b
     assert len(set(in_one_piece.values())) == 24
 
 
-@pytest.mark.parametrize(
-    ("quality", "transparent", "scale"), [(None, True, 1), (QUALITY, False, 2)], ids=["alpha", "2x"]
-)
-def test_the_cut_does_not_show_in_other_modes(tiny: Path, quality: int | None, transparent: bool, scale: int) -> None:
-    """PNG with alpha, and twice as many pixels each way: one, two and four chunks give the same bytes."""
+@pytest.mark.parametrize(("kind", "transparent", "scale"), [("png", True, 1), ("jpeg", False, 1), ("bgra", False, 2)])
+def test_the_cut_does_not_show_in_other_modes(tiny: Path, kind: PictureKind, transparent: bool, scale: int) -> None:
+    """With alpha, as JPEG, and twice as many pixels each way: one, two and four chunks give the same bytes."""
     with _pages(tiny, 7, transparent=transparent, scale=scale) as pages:
-        whole = _in_order(pages.pop(), FrameRange(0, 24), quality)
+        whole = _in_order(pages.pop(), FrameRange(0, 24), kind)
         for chunks in (2, 4):
             length = 24 // chunks
             pictures: dict[int, bytes] = {}
             for number in range(chunks):
-                pictures |= _in_order(pages.pop(), FrameRange(number * length, (number + 1) * length), quality)
+                pictures |= _in_order(pages.pop(), FrameRange(number * length, (number + 1) * length), kind)
             assert sorted(pictures) == list(range(24))
             assert _differing(whole, pictures) == []
     assert len(set(whole.values())) == 24

@@ -41,10 +41,10 @@ def _made(name: str, rate: str, folder: Path) -> Path:
     parts = []
     for start, end in CHUNKS:
         parts.append(folder / f"{start}{output.chunk_suffix}")
-        timed: dict[str, Any] = {"jpeg": False, "frames": end - start, "fps": manifest.rate}
-        command = encode.arguments(toolchain.ffmpeg(), manifest.encoder, **timed, output=parts[-1])
+        timed: dict[str, Any] = {"frames": end - start, "fps": manifest.rate}
+        command = encode.arguments(toolchain.ffmpeg(), manifest.encoder, "png", **timed, output=parts[-1])
         with encode.encoding(command) as encoder:
-            pictures = PictureStream(encoder, **timed, width=SIZE, height=SIZE)
+            pictures = PictureStream(encoder, "png", **timed, width=SIZE, height=SIZE)
             for index in range(start, end):
                 pictures.add(grey_png(12 * index, SIZE), fresh=True)
         assert _stream(parts[-1]).keeps_rate(manifest.rate)

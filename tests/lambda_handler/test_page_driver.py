@@ -266,7 +266,7 @@ def test_a_long_way_is_gone_in_pieces_between_which_the_renderer_may_stop(compos
 
         late = FrameRange(3000, 3002)
         with pytest.raises(ChunkDeadline, match="after 0 frames"):
-            next(frames(ready, late, Fraction(30), None, stop))
+            next(frames(ready, late, Fraction(30), "png", stop))
 
 
 def test_a_timeline_of_too_many_tweens_to_visit_is_a_warning(composition: Opened) -> None:

@@ -172,7 +172,7 @@ def test_a_video_that_a_script_makes_is_refused_and_never_plays(composition: Ope
         pictures = set()
         for _ in range(4):
             ready.seek(0.5)
-            pictures.add(ready.picture(None))
+            pictures.add(ready.picture("png"))
             time.sleep(0.2)
         assert len(pictures) == 1
         assert not {"v.webm", "a.wav"} & ready.asked_for

@@ -18,7 +18,7 @@ SIZE = 16
 def _stream(levels: list[int], fps: Fraction) -> bytes:
     """A picture of each level; one that is the level before it is given as a repeat."""
     written = BytesIO()
-    pictures = PictureStream(written, jpeg=False, width=SIZE, height=SIZE, fps=fps, frames=len(levels))
+    pictures = PictureStream(written, "png", width=SIZE, height=SIZE, fps=fps, frames=len(levels))
     for before, level in zip([None, *levels], levels, strict=False):
         pictures.add(grey_png(level, SIZE), fresh=level != before)
     return written.getvalue()

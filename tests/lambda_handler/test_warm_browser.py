@@ -42,7 +42,7 @@ def frames(project, width=320, height=180):
         number = pid(running)
         with opened(running, site, script, width=width, height=height, fps=30.0) as composition:
             composition.make_ready(())
-            taken = [frame for frame in capture.frames(composition, FrameRange(0, 8), Fraction(30), 95)]
+            taken = [frame for frame in capture.frames(composition, FrameRange(0, 8), Fraction(30), "bgra")]
             images = [frame.picture for frame in taken]
     return number, [hashlib.sha256(image).hexdigest() for image in images]
 

@@ -203,7 +203,7 @@ def test_a_frame_has_no_blank_in_any_script(composition: Opened) -> None:
       const context = canvas.getContext('2d'); context.font = '32px serif'; context.fillText('😀字', 0, 40);</script>"""
     with composition(page(cells + script)) as ready:
         ready.seek(0)
-        frame = _rgb(ready.picture(None))
+        frame = _rgb(ready.picture("png"))
     for index, text in enumerate(texts):
         left, top = 80 * (index % 4), 80 * (index // 4)
         cut = [frame[(y * 320 + x) * 3 :][:3] for y in range(top, top + 80) for x in range(left, left + 80)]

@@ -65,7 +65,7 @@ def _captured(pages: list[CompositionPage], render: Render) -> dict[int, bytes]:
     pictures = {}
     for at, page in enumerate(pages):
         which = FrameRange(at * length, (at + 1) * length)
-        for frame in capture.frames(page, which, render.manifest.rate, capture.JPEG_QUALITY):
+        for frame in capture.frames(page, which, render.manifest.rate, "bgra"):
             pictures[frame.index] = frame.picture
     return pictures
 
@@ -83,7 +83,7 @@ def test_every_cut_gives_the_same_frames(videos: Videos) -> None:
         backwards = {}
         for index in reversed(range(FRAMES)):
             pages[3].seek(index / 30)
-            backwards[index] = pages[3].picture(capture.JPEG_QUALITY)
+            backwards[index] = pages[3].picture("bgra")
         assert backwards == whole
 
 

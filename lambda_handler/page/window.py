@@ -1,0 +1,121 @@
+"""The page's window as Chromium's compositor keeps it: read from the memory of the process that draws.
+
+A screenshot is a copy of that memory's content, made three times, mapped anew each time, and packed as JPEG: seven
+eighths of what a frame of moving text costs. Reading it takes one copy, and loses nothing.
+
+Where the window lies is nobody's interface, so it is looked for, and believed only when it has followed two colours.
+Linux lets a process read its children (ptrace(2), "ptrace access mode checking"), unless kernel.yama.ptrace_scope is
+2 or more, or a container forbids it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from lambda_handler.errors import BrowserFailed
+from lambda_handler.page.tab import Tab
+
+BYTES_PER_PIXEL = 4
+# As a window holds them: blue, green, red and alpha.
+COLOURS = (bytes((211, 94, 27, 255)), bytes((118, 23, 201, 255)))
+DRAWING_TRIES = 10
+# A large block has a mapping of its own; a small one lies among others in one of this size.
+SEARCHED_BYTES = 2 << 20
+_OWN_MEMORY = re.compile(r"([0-9a-f]+)-([0-9a-f]+) rw-p 00000000 00:00 0\b")
+
+
+class Window:
+    """A window of `size` bytes, at `address` in the memory of process `pid`. Make it with `reading`."""
+
+    def __init__(self, pid: int, address: int, size: int) -> None:
+        self._address = address
+        self._size = size
+        self._memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+
+    def pixels(self) -> bytes:
+        """What was drawn last: rows from the top, four bytes a pixel, blue, green, red and one without meaning.
+
+        Raises BrowserFailed when the process that draws is gone.
+        """
+        try:
+            pixels = os.pread(self._memory, self._size, self._address)
+        except OSError as error:
+            raise BrowserFailed(f"Chromium's window cannot be read: {error.strerror}.") from error
+        if len(pixels) != self._size:
+            raise BrowserFailed("Chromium's window cannot be read: the process that draws has died.")
+        return pixels
+
+    def follows(self, tab: Tab, draw: Callable[[], object]) -> bool:
+        """Whether it shows each colour that the tab, which has to be blank, is given."""
+        return all(self._shows(tab, colour, draw) for colour in COLOURS)
+
+    def close(self) -> None:
+        """It is not read any more."""
+        os.close(self._memory)
+
+    def _shows(self, tab: Tab, colour: bytes, draw: Callable[[], object]) -> bool:
+        _give(tab, colour)
+        whole = colour * (self._size // len(colour))
+        for _ in range(DRAWING_TRIES):
+            draw()
+            # A page that has just been opened may not have drawn anything yet.
+            if self.pixels() == whole:
+                return True
+        return False
+
+
+@contextmanager
+def reading(tab: Tab, width: int, height: int) -> Iterator[Window | None]:
+    """The window of a blank page, of `width` x `height` device pixels; None where it cannot be read."""
+    window = _found(tab, width * height * BYTES_PER_PIXEL)
+    tab.call("Emulation.setDefaultBackgroundColorOverride")
+    try:
+        yield window
+    finally:
+        if window:
+            window.close()
+
+
+def _found(tab: Tab, size: int) -> Window | None:
+    processes = tab.devtools.call("SystemInfo.getProcessInfo")["processInfo"]
+    draw = partial(tab.call, "HeadlessExperimental.beginFrame")
+    with suppress(OSError):
+        for pid in (each["id"] for each in processes if each["type"] == "GPU"):
+            for _ in range(DRAWING_TRIES):
+                _give(tab, COLOURS[0])
+                draw()
+                for address in list(_places(pid, size)):
+                    window = Window(pid, address, size)
+                    if window.follows(tab, draw):
+                        return window
+                    window.close()
+    return None
+
+
+def _give(tab: Tab, colour: bytes) -> None:
+    blue, green, red, opaque = colour
+    given = {"r": red, "g": green, "b": blue, "a": opaque / 255}
+    tab.call("Emulation.setDefaultBackgroundColorOverride", {"color": given})
+
+
+def _places(pid: int, size: int) -> Iterator[int]:
+    """Addresses where `size` bytes of a process's own memory may be a window in the first colour."""
+    of_process = Path(f"/proc/{pid}")
+    with (of_process / "mem").open("rb", buffering=0) as memory:
+        for line in (of_process / "maps").read_text().splitlines():
+            if not (mapping := _OWN_MEMORY.match(line)):
+                continue
+            begin, end = (int(bound, 16) for bound in mapping.groups())
+            if end - begin < size:
+                continue
+            offset = -1
+            with suppress(OSError):  # it was given back meanwhile
+                memory.seek(begin)
+                offset = memory.read(min(SEARCHED_BYTES, end - begin)).find(COLOURS[0] * 16)
+            if 0 <= offset <= end - begin - size:
+                yield begin + offset
