@@ -104,12 +104,17 @@ def connected(api_url: str, *, quiet: bool) -> Iterator[None]:
     What it logs goes to the API all the same.
     """
     from prefect.logging.configuration import setup_logging  # noqa: PLC0415 - prefect takes 2 s to import
-    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415 - see above
+    from prefect.settings import (  # noqa: PLC0415 - see above
+        PREFECT_API_URL,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        temporary_settings,
+    )
 
     if _is_here(api_url) and HOST not in (unproxied := os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))):
         # Prefect's client would ask this machine through http_proxy.
         os.environ["no_proxy"] = f"{unproxied},{HOST}".strip(",")
-    with temporary_settings({PREFECT_API_URL: api_url}):
+    # A run ends up to a second later for its heartbeats; whoever sits at the console needs none to see it die.
+    with temporary_settings({PREFECT_API_URL: api_url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         setup_logging()
         if quiet:
             _silence_console()

@@ -34,7 +34,10 @@ class PictureStream:
         self._left -= 1
         # The last one says how long it is shown.
         self._repeated = 0 if fresh or not self._left else (self._repeated + 1) % LONGEST_REPEAT
-        self._pipe.write(_chunk(b"00dc", b"" if self._repeated else picture))
+        given = b"" if self._repeated else picture
+        # One after another: together they would be another copy of the picture.
+        for part in (b"00dc", struct.pack("<I", len(given)), given, _padding(given)):
+            self._pipe.write(part)
 
 
 def _header(codec: bytes, width: int, height: int, fps: Fraction) -> bytes:
@@ -48,4 +51,8 @@ def _header(codec: bytes, width: int, height: int, fps: Fraction) -> bytes:
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:
-    return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
+    return name + struct.pack("<I", len(content)) + content + _padding(content)
+
+
+def _padding(content: bytes) -> bytes:
+    return b"\0" * (len(content) % 2)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import cache
 from importlib.metadata import version
-from math import inf
+from math import ceil, inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
@@ -354,10 +354,16 @@ def _measured(composition: CompositionPage, kind: PictureKind, frames: int, fps:
     return dearest
 
 
+def _target(frames: int, milliseconds: float) -> int:
+    """Frames of a chunk, about what CHUNK_FRAMES says: an even number of chunks, so that two workers end together."""
+    wanted = next(size for bound, size in CHUNK_FRAMES if milliseconds <= bound)
+    return frames if frames <= wanted / 2 else ceil(frames / (2 * max(1, round(frames / (2 * wanted)))))
+
+
 def _slices(config: Config, frames: int, milliseconds: float) -> tuple[FrameRange, ...]:
     target = config.target_chunk_frames
     if not (config.chunk_size or target or config.max_parallel_chunks):
-        target = next(frames for bound, frames in CHUNK_FRAMES if milliseconds <= bound)
+        target = _target(frames, milliseconds)
     return slices(
         frames,
         chunk_size=config.chunk_size,

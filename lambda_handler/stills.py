@@ -145,7 +145,9 @@ def _pixels(shown: Film, indices: Sequence[int], width: int) -> list[bytes]:
     if len(indices) > 1 and _is_opaque(shown) and shown.frames <= ONE_PASS_FRAMES:
         chosen = "+".join(f"eq(n\\,{index})" for index in indices)
         told = ["-vf", f"select='{chosen}',{_scaled(width, height)}", "-fps_mode", "passthrough"]
-        data = _run([*_read(shown), *told, "-frames:v", str(len(indices)), "-f", "rawvideo", "pipe:1"], None)
+        # Nothing else is to be done meanwhile.
+        source = ["-i", str(shown.path)]
+        data = _run([*source, *told, "-frames:v", str(len(indices)), "-f", "rawvideo", "pipe:1"], None)
         size = width * height * 3
         return [data[start : start + size] for start in range(0, len(data), size)]
     frames = []

@@ -7,6 +7,8 @@ worker, even in the middle of a chunk: whoever asked is gone.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import os
 import signal
@@ -26,6 +28,8 @@ def main() -> None:
     os.dup2(2, 1)
     signal.signal(signal.SIGTERM, _leave)
     keep_warm()
+    # At the end Python would search every module for what can be thrown away.
+    atexit.register(gc.freeze)
     events: SimpleQueue[str | None] = SimpleQueue()
     ended = threading.Event()
     threading.Thread(target=_read, args=(events, ended), daemon=True).start()

@@ -84,7 +84,9 @@ class LocalWorkers:
         with self._lock:
             workers, self._workers = self._workers, []
         for worker in workers:
-            worker.close()
+            worker.dismiss()
+        for worker in workers:
+            worker.wait()
         self._scratch.cleanup()
 
     def _started(self) -> _Worker:
@@ -130,10 +132,14 @@ class _Worker:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def close(self) -> None:
+    def dismiss(self) -> None:
+        """Tells it to end."""
         assert self._process.stdin  # noqa: S101 - a pipe
         with suppress(OSError):  # it may be gone already, and its pipe with it
             self._process.stdin.close()
+
+    def wait(self) -> None:
+        """Until it has ended, by force if need be."""
         try:
             self._process.wait(CLOSING_SECONDS)
         except subprocess.TimeoutExpired:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 
 import typer
@@ -36,4 +38,6 @@ def main() -> None:
     """The entry point: a RenderError becomes its message and exit status 1, never a traceback."""
     # Before prefect is imported: rendering on one's own machine tells nobody.
     os.environ.setdefault("DO_NOT_TRACK", "1")
+    # At the end Python would search all of Prefect's modules for what can be thrown away: 0.3 s.
+    atexit.register(gc.freeze)
     app()

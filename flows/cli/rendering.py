@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -196,6 +197,8 @@ def _prefect(console: Console, stack: Stack) -> Iterator[str]:
     """
     with invoking(stack):
         invoker(stack).make_ready()
+        # Importing makes a lot and throws little away: it is looked for later, and not among the modules.
+        gc.disable()
         from flows.prefect_server import connected, ensure_api  # noqa: PLC0415 - prefect takes 2 s to import
 
         with console.status("Looking for Prefect…"):
@@ -204,6 +207,10 @@ def _prefect(console: Console, stack: Stack) -> Iterator[str]:
             console.print(f"[yellow]notice[/yellow]  {plain(api.notice)}")
         console.print(f"Prefect UI  {api.ui_url}" + ("  (started in the background)" if api.started else ""))
         with connected(api.api_url, quiet=True):
+            import flows.render  # noqa: F401, PLC0415 - after the API is known
+
+            gc.freeze()
+            gc.enable()
             yield api.ui_url
 
 
