@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lambda_handler import profile, storage, toolchain, usage
+from lambda_handler import chunk_stills, profile, storage, toolchain, usage
 from lambda_handler.audio.check import check_length, check_muxed
 from lambda_handler.errors import ChunkInvalid, EncoderInterrupted, InvalidConfig, OutputInvalid, RenderError
 from lambda_handler.events import AssembleEvent, AssembleResult
@@ -21,9 +21,7 @@ from lambda_handler.media import VideoStream, tags, video_stream
 from lambda_handler.progress import profiles
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.site import TRANSFERS, materialise
-from lambda_handler.stills import Film, contact_sheet, poster
-
-POSTER_WIDTH = 960
+from lambda_handler.stills import POSTER_WIDTH, Film, contact_sheet, poster, sheet_frames
 
 
 def assemble(event: AssembleEvent, at: Telling, record: str | None = None) -> AssembleResult:
@@ -106,8 +104,12 @@ def _write_stills(video: Path, manifest: Manifest, folder: RenderFolder) -> tupl
     """A warning where they cannot be made: the video is verified and in its place, and no failure."""
     shown = Film(video, manifest.total_frames, manifest.rate, manifest.width, manifest.height)
     try:
-        sheet, most_detailed = contact_sheet(shown)
-        still = poster(shown, most_detailed, POSTER_WIDTH)
+        pictures = chunk_stills.stored(manifest, folder)
+        sheet, most_detailed = contact_sheet(shown, pictures=pictures)
+        if pictures:
+            still = pictures[sheet_frames(shown.frames).index(most_detailed)]
+        else:
+            still = poster(shown, most_detailed, POSTER_WIDTH)
     except RenderError as error:
         return (f"There are no stills: {error.summary}",)
     storage.write(folder.contact_sheet, sheet)

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from lambda_handler import capture, encode, png_sequence, storage, toolchain
+from lambda_handler import capture, chunk_stills, encode, png_sequence, storage, toolchain
 from lambda_handler.browser import arguments, launched
 from lambda_handler.errors import BrowserMismatch, ChunkInvalid, EncoderInterrupted, FfmpegMismatch
 from lambda_handler.events import RenderChunkEvent, RenderChunkResult
@@ -46,10 +46,15 @@ def render_chunk(event: RenderChunkEvent, check_deadline: Callable[[int, int], N
                 check_deadline(done, len(which))
 
             heartbeat.beat(0)
-            captured = _rendered(manifest, event.plan_v2_artifact_s3_prefix, which, video, between_frames, profile)
+            stills = chunk_stills.wanted(manifest, which, Path(scratch))
+            captured = _rendered(
+                manifest, event.plan_v2_artifact_s3_prefix, which, video, stills, between_frames, profile
+            )
             with profile.at("verify"):
                 verify(video, manifest, which)
             with profile.at("store"):
+                if stills:
+                    chunk_stills.store(stills, event.chunk_index, manifest, folder)
                 storage.upload(video, uri, expires=True)
         heartbeat.beat(len(which), profile.milliseconds() if captured else None)
         return RenderChunkResult(
@@ -118,6 +123,7 @@ def _rendered(
     artifacts: str,
     which: FrameRange,
     video: Path,
+    stills: encode.Stills | None,
     between_frames: Callable[[int], None],
     profile: Profile,
 ) -> int:
@@ -143,7 +149,7 @@ def _rendered(
         # The same pixels, where this worker may not read a window as the planning one did.
         kind: PictureKind = "png" if taken.pictures == "bgra" and not page.shows_window else taken.pictures
         with ExitStack() as encoding:
-            write = encoding.enter_context(_writing(manifest, which, kind, video))
+            write = encoding.enter_context(_writing(manifest, which, kind, video, stills))
             for frame in capture.frames(page, which, manifest.rate, kind, between_frames, profile):
                 with profile.at("encode"):
                     write(frame)
@@ -160,7 +166,7 @@ def _rendered(
 
 @contextmanager
 def _writing(
-    manifest: Manifest, which: FrameRange, kind: PictureKind, video: Path
+    manifest: Manifest, which: FrameRange, kind: PictureKind, video: Path, stills: encode.Stills | None
 ) -> Iterator[Callable[[capture.Frame], object]]:
     """What takes the frames one after another, and has made `video` of them at the end."""
     if manifest.format == "png-sequence":
@@ -168,7 +174,7 @@ def _writing(
             yield lambda frame: add(png_sequence.name_of(frame.index), frame.picture)
         return
     timed: dict[str, Any] = {"frames": len(which), "fps": manifest.rate}
-    command = encode.arguments(toolchain.ffmpeg(), manifest.encoder, kind, **timed, output=video)
+    command = encode.arguments(toolchain.ffmpeg(), manifest.encoder, kind, **timed, output=video, stills=stills)
     with encode.encoding(command) as encoder:
         pictures = PictureStream(encoder, kind, **timed, width=manifest.width, height=manifest.height)
         yield lambda frame: pictures.add(frame.picture, fresh=frame.fresh)

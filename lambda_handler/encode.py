@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
@@ -36,6 +37,7 @@ DECODERS = {"vp9": "libvpx-vp9"}
 ALPHA_MODE = "alpha_mode=1"
 # As much as Linux gives anyone (pipe(7)): a raw picture of 8 MB goes through in 8 turns, not 128.
 PIPE_BYTES = 1 << 20
+JPEG_SCALE = 3  # ffmpeg's -q:v, 2 to 31; 3 is about libjpeg's 92
 QUIET = ("-hide_banner", "-loglevel", "error", "-nostats", "-y")
 
 
@@ -61,8 +63,30 @@ def timescale(fps: Fraction) -> int:
     return TIMESCALE if (TIMESCALE / fps).denominator == 1 else fps.numerator
 
 
+@dataclass(frozen=True)
+class Stills:
+    """JPEGs of `width` x `height` px to be made beside: of the frames `indices`, counted from the first encoded one."""
+
+    folder: Path
+    indices: tuple[int, ...]
+    width: int
+    height: int
+
+    @property
+    def files(self) -> dict[int, Path]:
+        """Where each of them is put."""
+        return {index: self.folder / f"{number}.jpg" for number, index in enumerate(self.indices)}
+
+
 def arguments(
-    tool: Ffmpeg, encoder: Encoder, kind: PictureKind, *, frames: int, fps: Fraction, output: Path
+    tool: Ffmpeg,
+    encoder: Encoder,
+    kind: PictureKind,
+    *,
+    frames: int,
+    fps: Fraction,
+    output: Path,
+    stills: Stills | None = None,
 ) -> list[str]:
     """The command that encodes a `PictureStream` of `frames` pictures from standard input into `output`.
 
@@ -81,8 +105,30 @@ def arguments(
     }
     if encoder.codec != "vp9":
         options["video_track_timescale"] = timescale(fps)
-    written = ffmpeg.output(video, str(output), r=rate, **options).global_args(*QUIET)
-    return list(ffmpeg.compile(written, cmd=str(tool.executable)))
+    if not stills:
+        return _compiled(tool, ffmpeg.output(video, str(output), r=rate, **options))
+    both = video.filter_multi_output("split")
+    written = ffmpeg.output(both[0], str(output), r=rate, **options)
+    return _compiled(tool, ffmpeg.merge_outputs(written, _drawn(both[1], stills)))
+
+
+def _compiled(tool: Ffmpeg, written: Any) -> list[str]:
+    return list(ffmpeg.compile(written.global_args(*QUIET), cmd=str(tool.executable)))
+
+
+def _drawn(video: Any, stills: Stills) -> Any:
+    chosen = video.filter("select", "+".join(f"eq(n,{index})" for index in stills.indices))
+    sized = chosen.filter("scale", stills.width, stills.height, flags="area+accurate_rnd").filter("format", "rgb24")
+    pattern = str(stills.folder / "%d.jpg")
+    return ffmpeg.output(
+        sized,
+        pattern,
+        f="image2",
+        start_number=0,
+        fps_mode="passthrough",
+        threads=1,
+        **{"c:v": "mjpeg", "q:v": JPEG_SCALE},
+    )
 
 
 def _converted(video: Any, codec: str, *, jpeg: bool) -> Any:

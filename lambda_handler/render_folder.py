@@ -76,6 +76,11 @@ class RenderFolder:
         """A grid of stills of the finished video, JPEG."""
         return storage.join(self.prefix, "stills", "contact-sheet.jpg")
 
+    def chunk_still(self, manifest: Manifest, chunk: int, index: int) -> str:
+        """A still that a chunk has put aside: of its frame `index`, JPEG."""
+        name = manifest.chunk_name(chunk).partition(".")[0]
+        return storage.join(self.prefix, "stills", name, f"{index}.jpg")
+
     def chunk_uris(self, manifest: Manifest) -> tuple[str, ...]:
         """The plan's chunks in their order, where workers put them when they are not told otherwise."""
         return tuple(storage.join(self.chunks, manifest.chunk_name(index)) for index in range(len(manifest.chunks)))

@@ -21,9 +21,9 @@ from lambda_handler.stamp import stamp
 SHEET_FRAMES = 12
 SHEET_COLUMNS = 4
 THUMBNAIL_WIDTH = 240
+POSTER_WIDTH = 960
 GAP = 4
 SHADE = 32
-JPEG_SCALE = 3  # ffmpeg's -q:v, 2 to 31; 3 is about libjpeg's 92
 WHAT_IS_SHOWN = "Name a video, or a .tar.gz of frame_000001.png, frame_000002.png and so on."
 # A seek decodes half a chunk on average, so up to here all of a video is decoded once for less.
 ONE_PASS_FRAMES = 1_000
@@ -95,15 +95,25 @@ def sheet_frames(frames: int, count: int = SHEET_FRAMES) -> list[int]:
 def poster(shown: Film, index: int, width: int | None = None) -> bytes:
     """Frame `index` as JPEG, `width` px wide or as wide as the video."""
     width = min(width or shown.width, shown.width)
-    return _jpeg(_pixels(shown, [index], width)[0], width, _height(shown, width))
+    return _jpeg(_pixels(shown, [index], width)[0], width, height_at(width, shown.width, shown.height))
 
 
-def contact_sheet(shown: Film, count: int = SHEET_FRAMES, columns: int = SHEET_COLUMNS) -> tuple[bytes, int]:
-    """A grid of `count` frames with their times, as JPEG; and which of the frames is the most detailed."""
+def contact_sheet(
+    shown: Film,
+    count: int = SHEET_FRAMES,
+    columns: int = SHEET_COLUMNS,
+    *,
+    pictures: Sequence[bytes] = (),
+) -> tuple[bytes, int]:
+    """A grid of `count` frames with their times, as JPEG; and which of the frames is the most detailed.
+
+    `pictures`: these very frames as JPEG, where they are at hand; else the film is decoded for them.
+    """
     width = min(THUMBNAIL_WIDTH, shown.width)
-    height = _height(shown, width)
+    height = height_at(width, shown.width, shown.height)
     indices = sheet_frames(shown.frames, count)
-    thumbnails = [bytearray(pixels) for pixels in _pixels(shown, indices, width)]
+    found = _shrunk(pictures, width, height) if pictures else _pixels(shown, indices, width)
+    thumbnails = [bytearray(pixels) for pixels in found]
     # The more there is to see, the less it can be packed.
     detail = [len(zlib.compress(pixels, 1)) for pixels in thumbnails]
     for index, pixels in zip(indices, thumbnails, strict=True):
@@ -112,8 +122,9 @@ def contact_sheet(shown: Film, count: int = SHEET_FRAMES, columns: int = SHEET_C
     return _jpeg(sheet, sheet_width, sheet_height), indices[detail.index(max(detail))]
 
 
-def _height(shown: Film, width: int) -> int:
-    return max(1, round(shown.height * width / shown.width))
+def height_at(width: int, whole_width: int, whole_height: int) -> int:
+    """How high something is when it is made `width` px wide."""
+    return max(1, round(whole_height * width / whole_width))
 
 
 def _grid(tiles: Sequence[bytes | bytearray], width: int, height: int, columns: int) -> tuple[bytes, int, int]:
@@ -135,7 +146,7 @@ def _grid(tiles: Sequence[bytes | bytearray], width: int, height: int, columns: 
 
 def _pixels(shown: Film, indices: Sequence[int], width: int) -> list[bytes]:
     """The frames `indices`, in rising order, `width` px wide: RGB, 3 bytes a pixel."""
-    height = _height(shown, width)
+    height = height_at(width, shown.width, shown.height)
     if shown.path.name.endswith(".tar.gz"):
         wanted = {png_sequence.name_of(index) for index in indices}
         pictures = (content for name, content in png_sequence.frames_in(shown.path) if name in wanted)
@@ -148,8 +159,7 @@ def _pixels(shown: Film, indices: Sequence[int], width: int) -> list[bytes]:
         # Nothing else is to be done meanwhile.
         source = ["-i", str(shown.path)]
         data = _run([*source, *told, "-frames:v", str(len(indices)), "-f", "rawvideo", "pipe:1"], None)
-        size = width * height * 3
-        return [data[start : start + size] for start in range(0, len(data), size)]
+        return _each(data, width, height)
     frames = []
     for index in indices:
         # Half a frame early: what is before that is left out, and rounding cannot lead to the frame after it.
@@ -162,6 +172,16 @@ def _pixels(shown: Film, indices: Sequence[int], width: int) -> list[bytes]:
         else:
             frames.append(_drawn(source, width, height))
     return frames
+
+
+def _shrunk(pictures: Sequence[bytes], width: int, height: int) -> list[bytes]:
+    source = ["-f", "mjpeg", "-i", "pipe:0", "-fps_mode", "passthrough", "-vf", _scaled(width, height)]
+    return _each(_run([*source, "-f", "rawvideo", "pipe:1"], b"".join(pictures)), width, height)
+
+
+def _each(data: bytes, width: int, height: int) -> list[bytes]:
+    size = width * height * 3
+    return [data[start : start + size] for start in range(0, len(data), size)]
 
 
 def _is_opaque(shown: Film) -> bool:
@@ -191,7 +211,7 @@ def _drawn(source: list[str], width: int, height: int, given: bytes | None = Non
 
 def _jpeg(pixels: bytes, width: int, height: int) -> bytes:
     command = ["-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{width}x{height}", "-i", "pipe:0"]
-    return _run([*command, "-c:v", "mjpeg", "-q:v", str(JPEG_SCALE), "-f", "image2pipe", "pipe:1"], pixels)
+    return _run([*command, "-c:v", "mjpeg", "-q:v", str(encode.JPEG_SCALE), "-f", "image2pipe", "pipe:1"], pixels)
 
 
 def _run(arguments: list[str], given: bytes | None) -> bytes:
