@@ -38,6 +38,8 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str], servers: 
     """
     # Processes whose parents are killed come to this one, which waits for them: else their CPU would count nowhere.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    # Not those of what ran before.
+    _reap()
     before, served = children_cpu(), sum(map(_cpu_of, servers))
     began = time.monotonic()
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
