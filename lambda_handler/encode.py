@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import ffmpeg
 
@@ -17,6 +17,7 @@ from lambda_handler.errors import EncoderInterrupted, StorageFull
 from lambda_handler.events import Config
 from lambda_handler.formats import FORMATS, PictureKind
 from lambda_handler.manifest import Encoder
+from lambda_handler.pipe import Pipe
 from lambda_handler.toolchain import Ffmpeg
 
 # Of x264's presets "veryfast" takes half of "medium"'s time, and with pictures predicted from both sides (below) it is
@@ -185,7 +186,7 @@ def _codec_options(encoder: Encoder, frames: int) -> dict[str, object]:
 
 
 @contextmanager
-def encoding(command: list[str]) -> Iterator[IO[bytes]]:
+def encoding(command: list[str]) -> Iterator[Pipe]:
     """Runs an encoder; what is written to the result goes to its standard input, and is encoded at the end.
 
     Raises EncoderInterrupted with ffmpeg's own words, StorageFull when the disk was the reason.
@@ -196,8 +197,10 @@ def encoding(command: list[str]) -> Iterator[IO[bytes]]:
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=told, pipesize=PIPE_BYTES
         )
         assert process.stdin is not None  # noqa: S101 - PIPE was asked for
+        # What it has lent stays until the process has ended.
+        pipe = Pipe(process.stdin.fileno())
         try:
-            yield process.stdin
+            yield pipe
             process.stdin.close()
             code = process.wait()
         except BrokenPipeError:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import IO
 
 from lambda_handler.formats import PictureKind
+from lambda_handler.pipe import Writes
 
 # What the encoder is not told of it cannot encode meanwhile, and would have to do at the end.
 LONGEST_REPEAT = 8
@@ -21,9 +21,7 @@ CODECS: Mapping[PictureKind, bytes] = {"bgra": b"BGRA", "jpeg": b"MJPG", "png": 
 class PictureStream:
     """Writes `frames` pictures of `width` x `height` px to `pipe`."""
 
-    def __init__(
-        self, pipe: IO[bytes], kind: PictureKind, *, width: int, height: int, fps: Fraction, frames: int
-    ) -> None:
+    def __init__(self, pipe: Writes, kind: PictureKind, *, width: int, height: int, fps: Fraction, frames: int) -> None:
         self._pipe = pipe
         self._left = frames
         self._repeated = 0
