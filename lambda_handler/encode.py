@@ -36,8 +36,6 @@ BT709 = {"colorspace:v": "bt709", "color_primaries:v": "bt709", "color_trc:v": "
 # ffmpeg's own VP9 decoder does not look at alpha.
 DECODERS = {"vp9": "libvpx-vp9"}
 ALPHA_MODE = "alpha_mode=1"
-# As much as Linux gives anyone (pipe(7)): a raw picture of 8 MB goes through in 8 turns, not 128.
-PIPE_BYTES = 1 << 20
 JPEG_SCALE = 3  # ffmpeg's -q:v, 2 to 31; 3 is about libjpeg's 92
 QUIET = ("-hide_banner", "-loglevel", "error", "-nostats", "-y")
 
@@ -193,9 +191,7 @@ def encoding(command: list[str]) -> Iterator[Pipe]:
     """
     # In memory: when the disk is full, ffmpeg has to be able to say so.
     with os.fdopen(os.memfd_create("ffmpeg"), "w+b") as told:
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=told, pipesize=PIPE_BYTES
-        )
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=told)
         assert process.stdin is not None  # noqa: S101 - PIPE was asked for
         # What it has lent stays until the process has ended.
         pipe = Pipe(process.stdin.fileno())

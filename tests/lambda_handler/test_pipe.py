@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import os
 import random
 import signal
@@ -22,7 +21,6 @@ from lambda_handler.pipe import LARGE_BYTES, Pipe
 def ends() -> Iterator[tuple[int, int]]:
     """A pipe: the end to read from, and the one to write to."""
     reading, writing = os.pipe()
-    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 1 << 20)
     yield reading, writing
     for end in (reading, writing):
         try:
