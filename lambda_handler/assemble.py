@@ -181,6 +181,7 @@ def _report(event: AssembleEvent, manifest: Manifest, video: Path, parts: list[P
         "height": manifest.height,
         "durationSeconds": float(_seconds(manifest)),
         "hasAudio": manifest.audio is not None,
+        "pictures": manifest.capture.pictures,
         "chunks": [
             {"index": index, "startFrame": start, "endFrame": end, "sizeBytes": part.stat().st_size}
             for index, ((start, end), part) in enumerate(zip(manifest.chunks, parts, strict=True))

@@ -17,6 +17,9 @@ MB_IN_GB = 1024
 # Roughly, with six cores: a browser and a page; the list of the chunks and the first request for each.
 CHUNK_START_MS = 2_000.0
 ASSEMBLE_START_MS = 2_000.0
+# A frame is encoded while the next one is drawn, whichever takes longer: x264, "veryfast", one thread, colours included
+# (docs/performance.md). What other codecs take is not known before, and more.
+ENCODE_MS_PER_MEGAPIXEL = 10.0
 # Every frame is decoded once to verify its chunk, and copied once into the video.
 VERIFY_MS_PER_FRAME = 3.0
 COPY_MS_PER_FRAME = 0.5
@@ -110,10 +113,16 @@ def transitions(invocations: int, executions: int = 1) -> int:
     return invocations + 4 * max(1, executions)
 
 
-def expected_ms(chunk_frames: Sequence[int], ms_per_frame: float, plan_ms: float) -> tuple[float, ...]:
-    """Milliseconds of each invocation that a plan leads to: its own, one for each chunk, and assemble's."""
+def expected_ms(
+    chunk_frames: Sequence[int], ms_per_frame: float, megapixels: float, plan_ms: float
+) -> tuple[float, ...]:
+    """Milliseconds of each invocation that a plan leads to: its own, one for each chunk, and assemble's.
+
+    A frame is drawn in `ms_per_frame` and has so many `megapixels`.
+    """
     frames = sum(chunk_frames)
-    chunks = (CHUNK_START_MS + count * (ms_per_frame + VERIFY_MS_PER_FRAME) for count in chunk_frames)
+    busy = max(ms_per_frame, ENCODE_MS_PER_MEGAPIXEL * megapixels) + VERIFY_MS_PER_FRAME
+    chunks = (CHUNK_START_MS + count * busy for count in chunk_frames)
     return (plan_ms, *chunks, ASSEMBLE_START_MS + frames * COPY_MS_PER_FRAME)
 
 

@@ -118,7 +118,7 @@ def _compiled(tool: Ffmpeg, written: Any) -> list[str]:
 def _drawn(video: Any, stills: Stills) -> Any:
     chosen = video.filter("select", "+".join(f"eq(n,{index})" for index in stills.indices))
     sized = chosen.filter("scale", stills.width, stills.height, flags="area+accurate_rnd").filter("format", "rgb24")
-    pattern = str(stills.folder / "%d.jpg")
+    pattern = str(stills.folder).replace("%", "%%") + "/%d.jpg"
     return ffmpeg.output(
         sized,
         pattern,

@@ -46,7 +46,7 @@ DEFAULT_FPS = "30"
 PARALLEL_VARIABLE = "HYPERFRAMES_MAX_PARALLEL_CHUNKS"
 # Frames per chunk by the measured milliseconds of a frame: what serves a simulated fleet best (benchmarks/fleet.py),
 # several seconds of work each. So few classes, so far apart, that the same project is cut the same way every time.
-CHUNK_FRAMES = ((40, 120), (240, 80), (inf, 40))
+CHUNK_FRAMES = ((160, 120), (inf, 40))
 
 
 def plan(event: PlanEvent, at: Telling) -> PlanResult:

@@ -73,8 +73,9 @@ def estimated_usd(manifest: Manifest, since: float) -> float | None:
 def estimate(manifest: Manifest, plan_ms: float, where: Lambda) -> cost.Cost:
     """What the render is going to cost by the plan's measurement of a frame, when nothing fails."""
     frames = [end - start for start, end in manifest.chunks]
+    megapixels = manifest.width * manifest.height / 1_000_000
     expected = cost.Usage(
-        succeeded_ms=cost.expected_ms(frames, manifest.measured_ms_per_frame, plan_ms),
+        succeeded_ms=cost.expected_ms(frames, manifest.measured_ms_per_frame, megapixels, plan_ms),
         memory_mb=where.memory_mb,
         architecture=where.architecture,
         storage_mb=where.storage_mb,

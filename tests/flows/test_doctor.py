@@ -33,6 +33,7 @@ def test_a_machine_that_is_set_up_passes(nowhere: None, tmp_path: Path) -> None:
     findings = examine()
     assert [finding for finding in findings if not finding.ok] == []
     assert named(findings, "Chromium").found.startswith("153.")
+    assert named(findings, "Chromium").found.endswith("pictures are read from its memory")
     assert named(findings, "Prefect API").found.startswith("none")
     assert named(findings, "AWS (optional)").found == "not configured"
     assert not (tmp_path / "server.json").exists()

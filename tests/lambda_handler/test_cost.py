@@ -74,8 +74,11 @@ def test_a_region_without_prices_is_reckoned_with_those_of_another_and_says_so()
 
 def test_the_estimate_grows_with_the_frames_and_their_cost() -> None:
     """A plan, its chunks, an assemble: each chunk pays for its start."""
-    plan, first, second, assemble = expected_ms((240, 120), 40.0, 3_000.0)
+    plan, first, second, assemble = expected_ms((240, 120), 40.0, 2.0, 3_000.0)
     assert plan == 3_000
     assert first - second == pytest.approx(120 * 43)
     assert assemble < second
-    assert sum(expected_ms((120, 120, 120), 40.0, 3_000.0)) > sum((plan, first, second, assemble))
+    # Drawn in less time than it is encoded in.
+    _, cheap, *_ = expected_ms((240, 120), 8.0, 2.0, 3_000.0)
+    assert cheap == pytest.approx(2_000 + 240 * 23)
+    assert sum(expected_ms((120, 120, 120), 40.0, 2.0, 3_000.0)) > sum((plan, first, second, assemble))
