@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -23,7 +24,11 @@ from lambda_handler.page.tab import Tab
 BYTES_PER_PIXEL = 4
 # As a window holds them: blue, green, red and alpha.
 COLOURS = (bytes((211, 94, 27, 255)), bytes((118, 23, 201, 255)))
-DRAWING_TRIES = 10
+# A page that has just been opened draws when its process has come so far, on a busy machine after a while.
+PATIENCE_SECONDS = 5.0
+SEARCHING_SECONDS = 0.5
+POLL_SECONDS = 0.01
+SEARCHES = 10
 # A large block has a mapping of its own; a small one lies among others in one of this size.
 SEARCHED_BYTES = 2 << 20
 _OWN_MEMORY = re.compile(r"([0-9a-f]+)-([0-9a-f]+) rw-p 00000000 00:00 0\b")
@@ -50,23 +55,25 @@ class Window:
             raise BrowserFailed("Chromium's window cannot be read: the process that draws has died.")
         return pixels
 
-    def follows(self, tab: Tab, draw: Callable[[], object]) -> bool:
-        """Whether it shows each colour that the tab, which has to be blank, is given."""
-        return all(self._shows(tab, colour, draw) for colour in COLOURS)
+    def follows(self, tab: Tab, draw: Callable[[], object], within: float = PATIENCE_SECONDS) -> bool:
+        """Whether it shows each colour that the tab, which has to be blank, is given, within so many seconds."""
+        return all(self._shows(tab, colour, draw, within) for colour in COLOURS)
 
     def close(self) -> None:
         """It is not read any more."""
         os.close(self._memory)
 
-    def _shows(self, tab: Tab, colour: bytes, draw: Callable[[], object]) -> bool:
+    def _shows(self, tab: Tab, colour: bytes, draw: Callable[[], object], within: float) -> bool:
         _give(tab, colour)
         whole = colour * (self._size // len(colour))
-        for _ in range(DRAWING_TRIES):
+        until = time.monotonic() + within
+        while True:
             draw()
-            # A page that has just been opened may not have drawn anything yet.
             if self.pixels() == whole:
                 return True
-        return False
+            if time.monotonic() > until:
+                return False
+            time.sleep(POLL_SECONDS)
 
 
 @contextmanager
@@ -86,14 +93,15 @@ def _found(tab: Tab, size: int) -> Window | None:
     draw = partial(tab.call, "HeadlessExperimental.beginFrame")
     with suppress(OSError):
         for pid in (each["id"] for each in processes if each["type"] == "GPU"):
-            for _ in range(DRAWING_TRIES):
+            for _ in range(SEARCHES):
                 _give(tab, COLOURS[0])
                 draw()
                 for address in list(_places(pid, size)):
                     window = Window(pid, address, size)
-                    if window.follows(tab, draw):
+                    if window.follows(tab, draw, SEARCHING_SECONDS):
                         return window
                     window.close()
+                time.sleep(POLL_SECONDS)
     return None
 
 
@@ -113,9 +121,11 @@ def _places(pid: int, size: int) -> Iterator[int]:
             begin, end = (int(bound, 16) for bound in mapping.groups())
             if end - begin < size:
                 continue
-            offset = -1
+            block = b""
             with suppress(OSError):  # it was given back meanwhile
                 memory.seek(begin)
-                offset = memory.read(min(SEARCHED_BYTES, end - begin)).find(COLOURS[0] * 16)
-            if 0 <= offset <= end - begin - size:
+                block = memory.read(min(SEARCHED_BYTES, end - begin))
+            offset = block.find(COLOURS[0] * 16)
+            while 0 <= offset <= end - begin - size:
                 yield begin + offset
+                offset = block.find(COLOURS[0] * 16, offset + size)
