@@ -26,7 +26,7 @@ ENCODERS = ("libx264", "libx264rgb", "libx265", "libvpx-vp9", "prores_ks", "gif"
 
 SCREENSHOTS = (
     "pictures are screenshots, which take two to four times as long: this system does not let a process read its "
-    "children's memory (kernel.yama.ptrace_scope above 1, or a container's rules)"
+    "children's memory; set kernel.yama.ptrace_scope to 0 or 1, or let the container trace its own processes"
 )
 
 

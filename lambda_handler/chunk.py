@@ -139,7 +139,8 @@ def _rendered(
             site = {each.path: files[each.path] for each in needed if each.role == "page"}
             script = site[INIT_SCRIPT].read_text("utf-8")
             browser = running.enter_context(launched(toolchain.chromium(), **size, webgpu=taken.webgpu))
-            page = running.enter_context(opened(browser, site, script, **size, fps=float(manifest.rate)))
+            opening = opened(browser, site, script, taken.pictures, **size, fps=float(manifest.rate))
+            page = running.enter_context(opening)
             videos = running.enter_context(playing(toolchain.ffmpeg(), clips, files, manifest.rate))
             page.make_ready(taken.untimed)
             page.show(videos)

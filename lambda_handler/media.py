@@ -103,24 +103,10 @@ def _listed(
     tool: Ffmpeg, path: Path, track: str, settings: list[str], *, decode: bool
 ) -> tuple[dict[str, str], tuple[Packet, ...]]:
     command = [str(tool.executable), "-hide_banner", "-loglevel", "error", "-nostats", "-xerror", *settings]
-    # Times as they are in the file: ffmpeg would move the earliest, that of a sound's beginning, to 0.
     # Smoothing the edges of blocks can find nothing wrong, and is a seventh of decoding.
-    command += [
-        "-copyts",
-        "-threads",
-        "1",
-        "-skip_loop_filter",
-        "all",
-        "-i",
-        str(path),
-        "-map",
-        track,
-        "-c",
-        "copy",
-        "-f",
-        "framecrc",
-        "pipe:1",
-    ]
+    command += ["-threads", "1", "-skip_loop_filter", "all"]
+    # Times as they are in the file: ffmpeg would move the earliest, that of a sound's beginning, to 0.
+    command += ["-copyts", "-i", str(path), "-map", track, "-c", "copy", "-f", "framecrc", "pipe:1"]
     if decode:
         command += ["-map", track, "-f", "null", "-"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

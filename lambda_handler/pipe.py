@@ -51,7 +51,7 @@ class Pipe:
         self._sent += len(content)
 
     def _lent(self, content: bytes) -> int:
-        """How many of the bytes could be lent, from the first on: all, or where the system does not do it, none."""
+        """How many of the bytes could be lent, from the first on: fewer than all where the system does not do it."""
         self._held.append((self._sent + len(content), content))
         address = ctypes.cast(ctypes.c_char_p(content), ctypes.c_void_p).value or 0
         done = 0

@@ -170,7 +170,7 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
     at("The page was being made ready")
     with (
         launched(toolchain.chromium(), **size, webgpu=taken.webgpu) as browser,
-        opened(browser, site, script, **size, fps=float(rate)) as composition,
+        opened(browser, site, script, taken.pictures, **size, fps=float(rate)) as composition,
     ):
         untimed = composition.make_ready(())
         composition.require_software_gpu(webgpu=taken.webgpu)

@@ -10,7 +10,7 @@ import base64
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -257,6 +257,8 @@ def opened(
     browser: Devtools,
     site: Mapping[str, Path],
     init_script: str,
+    pictures: PictureKind = "bgra",
+    /,
     *,
     width: int,
     height: int,
@@ -265,13 +267,13 @@ def opened(
 ) -> Iterator[CompositionPage]:
     """The composition whose files are `site` (served path -> file; "index.html" is the page).
 
-    `scale` is the one that the browser was launched with.
+    `scale` is the one that the browser was launched with. Its window is looked for where `pictures` are "bgra".
     """
     problems = Problems(site.get(PAGE))
     served = Served(site)
     with (
         tab.opened(browser, width=width, height=height, scale=scale) as page,
-        reading(page, width * scale, height * scale) as window,
+        reading(page, width * scale, height * scale) if pictures == "bgra" else nullcontext() as window,
     ):
         page.answer = partial(_answer, served, problems)
         page.thrown = problems.catch

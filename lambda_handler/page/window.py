@@ -98,8 +98,9 @@ def _found(tab: Tab, size: int) -> Window | None:
                 draw()
                 for address in list(_places(pid, size)):
                     window = Window(pid, address, size)
-                    if window.follows(tab, draw, SEARCHING_SECONDS):
-                        return window
+                    with suppress(BrowserFailed):  # it was given back meanwhile
+                        if window.follows(tab, draw, SEARCHING_SECONDS):
+                            return window
                     window.close()
                 time.sleep(POLL_SECONDS)
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,15 @@ def test_a_browser_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(doctor, "launched", broken)
     told = doctor._found("Chromium", doctor._chromium)
     assert (told.ok, told.found) == (False, "Chromium did not start: a library is missing.")
+
+
+def test_a_system_that_hides_memory_is_told_of_and_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rendering works, by screenshots; what would make it faster is said."""
+    monkeypatch.setattr(doctor, "reading", lambda *_, **__: nullcontext())
+    told = doctor._found("Chromium", doctor._chromium)
+    assert told.ok
+    assert "screenshots" in told.found
+    assert "set kernel.yama.ptrace_scope" in told.found
 
 
 def test_a_disk_that_is_nearly_full_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from lambda_handler import storage, toolchain
 from lambda_handler.errors import RenderCancelled
 from lambda_handler.events import Config
 from lambda_handler.handler import handler
-from lambda_handler.plan import PARALLEL_VARIABLE, max_parallel_chunks
+from lambda_handler.plan import PARALLEL_VARIABLE, _slices, max_parallel_chunks
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.storage import file_uri
 
@@ -263,3 +263,18 @@ def test_the_request_says_how_strict_fonts_are(render: Callable[..., Render]) ->
     lenient = render(html, rejectOnSystemFonts=False)
     lenient.plan()
     assert [warning for warning in lenient.manifest.warnings if "Papyrus" in warning]
+
+
+@pytest.mark.parametrize(
+    ("frames", "milliseconds", "lengths"),
+    [
+        (60, 30.0, [60]),
+        (61, 30.0, [31, 30]),
+        (300, 30.0, [150, 150]),
+        (450, 160.0, [113, 113, 113, 111]),
+        (300, 161.0, [38] * 7 + [34]),
+    ],
+)
+def test_chunks_of_one_length_come_in_pairs(frames: int, milliseconds: float, lengths: list[int]) -> None:
+    """So that two workers end together: about 120 frames, 40 where one takes long, one chunk for what is short."""
+    assert [len(each) for each in _slices(Config(), frames, milliseconds)] == lengths
