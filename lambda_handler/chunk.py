@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from lambda_handler import capture, chunk_stills, encode, png_sequence, storage, toolchain
+from lambda_handler import capture, chunk_stills, encode, png_sequence, standstill, storage, toolchain
 from lambda_handler.browser import arguments, launched
 from lambda_handler.errors import BrowserMismatch, ChunkInvalid, EncoderInterrupted, FfmpegMismatch
 from lambda_handler.events import RenderChunkEvent, RenderChunkResult
@@ -174,8 +174,18 @@ def _writing(
         with png_sequence.writing(video) as add:
             yield lambda frame: add(png_sequence.name_of(frame.index), frame.picture)
         return
+    tool = toolchain.ffmpeg()
     timed: dict[str, Any] = {"frames": len(which), "fps": manifest.rate}
-    command = encode.arguments(toolchain.ffmpeg(), manifest.encoder, kind, **timed, output=video, stills=stills)
+    command = encode.arguments(tool, manifest.encoder, kind, **timed, output=video, stills=stills)
     with encode.encoding(command) as encoder:
-        pictures = PictureStream(encoder, kind, **timed, width=manifest.width, height=manifest.height)
+        pictures = PictureStream(
+            encoder,
+            kind,
+            **timed,
+            width=manifest.width,
+            height=manifest.height,
+            told_repeats=encode.told_repeats(manifest.encoder),
+        )
         yield lambda frame: pictures.add(frame.picture, fresh=frame.fresh)
+    if pictures.standstills:
+        standstill.fill(tool, video, pictures.standstills, manifest.rate)

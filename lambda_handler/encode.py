@@ -36,6 +36,8 @@ BT709 = {"colorspace:v": "bt709", "color_primaries:v": "bt709", "color_trc:v": "
 # ffmpeg's own VP9 decoder does not look at alpha.
 DECODERS = {"vp9": "libvpx-vp9"}
 ALPHA_MODE = "alpha_mode=1"
+# So of four pictures there is one that others are predicted from.
+BOTH_SIDES_IN_A_ROW = 3
 JPEG_SCALE = 3  # ffmpeg's -q:v, 2 to 31; 3 is about libjpeg's 92
 QUIET = ("-hide_banner", "-loglevel", "error", "-nostats", "-y")
 
@@ -55,6 +57,14 @@ def reordering(encoder: Encoder) -> int:
     x264's "ultrafast" does without; x265's are left out, as are VP9's, which has none with alpha.
     """
     return int(encoder.codec == "h264" and encoder.preset != "ultrafast")
+
+
+def told_repeats(encoder: Encoder) -> int | None:
+    """How many repeats of a picture the encoder has to be told of, the others being written by `standstill.fill`.
+
+    None for all: where a picture may be predicted from more than one before it, one put in would be in the way.
+    """
+    return BOTH_SIDES_IN_A_ROW if encoder.codec == "h264" and encoder.preset == "veryfast" else None
 
 
 def timescale(fps: Fraction) -> int:
@@ -93,7 +103,7 @@ def arguments(
     """
     rate = f"{fps.numerator}/{fps.denominator}"
     pictures = ffmpeg.input("pipe:0", format="avi", threads=1)
-    video = _converted(pictures.video, encoder.codec, jpeg=kind == "jpeg").filter("fps", fps=rate)
+    video = _converted(pictures.video, encoder.codec, jpeg=kind == "jpeg")
     options = _codec_options(encoder, frames) | {
         "threads": 1,
         "filter_threads": 1,
@@ -104,15 +114,18 @@ def arguments(
     }
     if encoder.codec != "vp9":
         options["video_track_timescale"] = timescale(fps)
-    if not stills:
-        return _compiled(tool, ffmpeg.output(video, str(output), r=rate, **options))
-    both = video.filter_multi_output("split")
-    written = ffmpeg.output(both[0], str(output), r=rate, **options)
-    return _compiled(tool, ffmpeg.merge_outputs(written, _drawn(both[1], stills)))
-
-
-def _compiled(tool: Ffmpeg, written: Any) -> list[str]:
+    both = video.filter_multi_output("split") if stills else [video]
+    repeats = told_repeats(encoder)
+    told = both[0] if repeats is None else both[0].filter("setpts", _told(repeats))
+    written = ffmpeg.output(told.filter("fps", fps=rate), str(output), r=rate, **options)
+    if stills:
+        written = ffmpeg.merge_outputs(written, _drawn(both[1].filter("fps", fps=rate), stills))
     return list(ffmpeg.compile(written.global_args(*QUIET), cmd=str(tool.executable)))
+
+
+def _told(repeats: int) -> str:
+    """When the encoder is shown a picture, in frames: of a pause that is longer than `repeats` it hears nothing."""
+    return f"if(N,PREV_OUTPTS+if(gt(PTS-PREV_INPTS,{repeats}),1,PTS-PREV_INPTS),PTS)"
 
 
 def _drawn(video: Any, stills: Stills) -> Any:
@@ -159,7 +172,7 @@ def _codec_options(encoder: Encoder, frames: int) -> dict[str, object]:
         case "h264":
             if reordering(encoder):
                 # A picture predicted from both sides serves no other: so none is stored more than one frame late.
-                forced["bf"] = 3
+                forced["bf"] = BOTH_SIDES_IN_A_ROW
                 parameters += ":b-pyramid=none"
             if encoder.preset == "veryfast":
                 parameters += ":subme=1"

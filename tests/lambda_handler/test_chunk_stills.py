@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
-from rendering import GSAP, Render, page
+from rendering import GSAP, Render, page, pixels
 
 from lambda_handler import chunk_stills, stills, storage, toolchain
 from lambda_handler.render_folder import RenderFolder
@@ -35,6 +35,23 @@ def brightening(render: Callable[..., Render]) -> Render:
     made.plan()
     made.chunks()
     return made
+
+
+STEPWISE = BRIGHTENING.replace("Math.round(state.level)", f"{10 * STEP} * Math.floor(state.level / {10 * STEP} + 1e-6)")
+
+
+def test_stills_of_a_standstill_are_those_that_it_stands_for(render: Callable[..., Render]) -> None:
+    """The encoder is not told of most of its frames, and the chunk has them all the same."""
+    made = render(page(STEPWISE, duration="1", no_timeline=""), chunkSize=15)
+    made.plan()
+    made.chunks()
+    folder = RenderFolder(made.folder)
+    wanted = [10 * STEP * (index // 10) for index in range(30)]
+    stored = [_level(picture) for picture in chunk_stills.stored(made.manifest, folder)]
+    assert max(abs(level - wanted[at]) for level, at in zip(stored, stills.sheet_frames(30), strict=True)) <= STEP / 2
+    video = made.assemble([*folder.chunk_uris(made.manifest)])
+    shown = [frame[0] for frame in pixels(storage.path_of(video["OutputS3Uri"]))]
+    assert max(abs(level - want) for level, want in zip(shown, wanted, strict=True)) <= STEP / 2
 
 
 def _no_decoding(*_: object) -> list[bytes]:

@@ -10,7 +10,7 @@ import pytest
 from synthetic_media import grey_png
 
 from lambda_handler import toolchain
-from lambda_handler.picture_stream import LONGEST_REPEAT, PictureStream
+from lambda_handler.picture_stream import LONGEST_REPEAT, PictureStream, Standstill
 
 SIZE = 16
 
@@ -55,3 +55,14 @@ def test_a_frame_that_is_given_again_takes_no_bytes() -> None:
     whole = len(grey_png(10, SIZE))
     size = len(_stream([10] * (2 * LONGEST_REPEAT), Fraction(30)))
     assert 3 * whole < size < 4 * whole + 8 * 2 * LONGEST_REPEAT + 300
+
+
+def test_of_a_long_standstill_an_encoder_is_told_a_few_frames() -> None:
+    """So many that one of them is predicted from one side only, and of the last frame."""
+    written = BytesIO()
+    levels = [10, *[20] * 9, *[30] * 4, 40, *[50] * 6]
+    pictures = PictureStream(written, "png", width=SIZE, height=SIZE, fps=Fraction(30), frames=21, told_repeats=3)
+    for before, level in zip([None, *levels], levels, strict=False):
+        pictures.add(grey_png(level, SIZE), fresh=level != before)
+    assert pictures.standstills == [Standstill(after=4, pictures=5)]
+    assert _shown(written.getvalue(), Fraction(30)) == levels
