@@ -4,13 +4,10 @@ A screenshot is a copy of that memory's content, made three times, mapped anew e
 eighths of what a frame of moving text costs. Reading it takes one copy, and loses nothing.
 
 Where the window lies is nobody's interface, so it is looked for, and believed only when it has followed two colours.
-Linux lets a process read its children (ptrace(2), "ptrace access mode checking"), unless kernel.yama.ptrace_scope is
-2 or more, or a container forbids it.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +17,7 @@ from pathlib import Path
 
 from lambda_handler.errors import BrowserFailed
 from lambda_handler.page.tab import Tab
+from lambda_handler.process_memory import ProcessMemory
 
 BYTES_PER_PIXEL = 4
 # As a window holds them: blue, green, red and alpha.
@@ -40,7 +38,7 @@ class Window:
     def __init__(self, pid: int, address: int, size: int) -> None:
         self._address = address
         self._size = size
-        self._memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+        self._memory = ProcessMemory(pid)
 
     def pixels(self) -> bytes:
         """What was drawn last: rows from the top, four bytes a pixel, blue, green, red and one without meaning.
@@ -48,7 +46,7 @@ class Window:
         Raises BrowserFailed when the process that draws is gone.
         """
         try:
-            pixels = os.pread(self._memory, self._size, self._address)
+            pixels = self._memory.read(self._address, self._size)
         except OSError as error:
             raise BrowserFailed(f"Chromium's window cannot be read: {error.strerror}.") from error
         if len(pixels) != self._size:
@@ -61,7 +59,7 @@ class Window:
 
     def close(self) -> None:
         """It is not read any more."""
-        os.close(self._memory)
+        self._memory.close()
 
     def _shows(self, tab: Tab, colour: bytes, draw: Callable[[], object], within: float) -> bool:
         _give(tab, colour)
