@@ -15,6 +15,8 @@ from collections import deque
 from contextlib import suppress
 from typing import Protocol
 
+from lambda_handler.libc import LIBC, Block
+
 # As much as Linux gives anyone (pipe(7)): a raw picture of 8 MB goes through in 8 turns, not 128.
 PIPE_BYTES = 1 << 20
 LARGE_BYTES = 1 << 16
@@ -53,11 +55,10 @@ class Pipe:
     def _lent(self, content: bytes) -> int:
         """How many of the bytes could be lent, from the first on: fewer than all where the system does not do it."""
         self._held.append((self._sent + len(content), content))
-        address = ctypes.cast(ctypes.c_char_p(content), ctypes.c_void_p).value or 0
+        whole = Block.of(content)
         done = 0
         while done < len(content):
-            block = _Block(address + done, len(content) - done)
-            count = _libc.vmsplice(self._fd, ctypes.byref(block), 1, 0)
+            count = LIBC.vmsplice(self._fd, Block(whole.base + done, len(content) - done), 1, 0)
             if count < 0:
                 code = ctypes.get_errno()
                 if code == errno.EINTR:
@@ -74,14 +75,3 @@ class Pipe:
             unread = struct.unpack("i", fcntl.ioctl(self._fd, termios.FIONREAD, b"\0\0\0\0"))[0]
             while self._held and self._held[0][0] <= self._sent - unread:
                 self._held.popleft()
-
-
-class _Block(ctypes.Structure):
-    """struct iovec"""
-
-    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
-
-
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.vmsplice.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_uint)
-_libc.vmsplice.restype = ctypes.c_ssize_t

@@ -10,6 +10,8 @@ import ctypes
 import errno
 import os
 
+from lambda_handler.libc import LIBC, Block
+
 _FORBIDDEN = (errno.ENOSYS, errno.EPERM)
 
 
@@ -25,8 +27,7 @@ class ProcessMemory:
         """`size` bytes from `address` on; fewer where less is there. Raises OSError."""
         if self._at_once:
             content: bytes = _uninitialised(None, size)
-            own = _Block(ctypes.cast(ctypes.c_char_p(content), ctypes.c_void_p), size)
-            count = _libc.process_vm_readv(self._pid, own, 1, _Block(address, size), 1, 0)
+            count = LIBC.process_vm_readv(self._pid, Block.of(content), 1, Block(address, size), 1, 0)
             if count == size:
                 return content
             if count >= 0:
@@ -42,18 +43,6 @@ class ProcessMemory:
         os.close(self._file)
 
 
-class _Block(ctypes.Structure):
-    """struct iovec"""
-
-    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
-
-
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.process_vm_readv.argtypes = (
-    *(ctypes.c_int, ctypes.POINTER(_Block), ctypes.c_ulong),
-    *(ctypes.POINTER(_Block), ctypes.c_ulong, ctypes.c_ulong),
-)
-_libc.process_vm_readv.restype = ctypes.c_ssize_t
 # Python's own bytes, which nobody has seen yet: cleared first, they would be written twice.
 _uninitialised = ctypes.pythonapi.PyBytes_FromStringAndSize
 _uninitialised.argtypes = (ctypes.c_void_p, ctypes.c_ssize_t)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lambda_handler import pipe
+from lambda_handler.libc import LIBC
 from lambda_handler.pipe import LARGE_BYTES, Pipe
 
 
@@ -38,7 +38,7 @@ def _refuses(*_: object) -> int:
 def test_what_comes_out_is_what_went_in(ends: tuple[int, int], lends: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small blocks and large ones, to a reader that is late, also where the system lends nothing."""
     if not lends:
-        monkeypatch.setattr(pipe._libc, "vmsplice", _refuses)
+        monkeypatch.setattr(LIBC, "vmsplice", _refuses)
     reading, writing = ends
     noise = random.Random(5)
     sizes = [8, 3 * LARGE_BYTES + 1, 1, LARGE_BYTES, LARGE_BYTES - 1, 40 * LARGE_BYTES, 0, 2, 20 * LARGE_BYTES + 7]

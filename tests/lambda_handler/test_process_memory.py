@@ -45,7 +45,7 @@ def test_another_process_is_read(
     """Also where the quick way is forbidden, or there is none."""
     process, address = other
     if code is not None:
-        monkeypatch.setattr(process_memory, "_libc", SimpleNamespace(process_vm_readv=_refused(code)))
+        monkeypatch.setattr(process_memory, "LIBC", SimpleNamespace(process_vm_readv=_refused(code)))
     memory = ProcessMemory(process.pid)
     assert memory.read(address, len(CONTENT)) == CONTENT
     assert memory.read(address + 1000, 10) == CONTENT[1000:1010]
