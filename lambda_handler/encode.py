@@ -27,6 +27,8 @@ PRESETS = {
     "h265": {"draft": "ultrafast", "standard": "medium", "high": "slow"},
     "vp9": {"draft": "5", "standard": "4", "high": "2"},
 }
+# At a constant rate factor so much lower it comes as near to the pictures as "medium" does, which others encode with.
+VERYFAST_NEARER = 0.5
 CRF = {"draft": 28, "standard": 18, "high": 15}
 TIMESCALE = 90_000
 # Formats with one codec; that of mp4 is the request's choice.
@@ -176,6 +178,8 @@ def _codec_options(encoder: Encoder, frames: int) -> dict[str, object]:
                 parameters += ":b-pyramid=none"
             if encoder.preset == "veryfast":
                 parameters += ":subme=1"
+                if encoder.crf:  # with 0 nothing is lost
+                    rate = {"crf": encoder.crf - VERYFAST_NEARER}
             told = {"c:v": "libx264", "preset": encoder.preset, "x264-params": parameters}
             return told | one_group | forced | rate | BT709
         case "h265":
