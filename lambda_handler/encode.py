@@ -108,7 +108,7 @@ def arguments(
     video = _converted(pictures.video, encoder.codec, jpeg=kind == "jpeg")
     options = _codec_options(encoder, frames) | {
         "threads": 1,
-        "filter_threads": 1,
+        "filter_complex_threads": 1,
         "fflags": "+bitexact",
         "flags:v": "+bitexact",
         "map_metadata": -1,

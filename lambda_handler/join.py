@@ -80,7 +80,7 @@ def _copied(manifest: Manifest) -> dict[str, Any]:
 def _gif(joined: Path, video: Path) -> None:
     """One palette for all frames: with one for each chunk, colours would jump at the seams."""
     palette = video.with_suffix(".png")
-    exact: dict[str, Any] = {"threads": 1, "filter_threads": 1, "fflags": "+bitexact", "flags:v": "+bitexact"}
+    exact: dict[str, Any] = {"threads": 1, "filter_complex_threads": 1, "fflags": "+bitexact", "flags:v": "+bitexact"}
     pictures = ffmpeg.input(str(joined), threads=1)
     _run(pictures.filter("palettegen", stats_mode="full").output(str(palette), **exact))
     drawn = ffmpeg.filter(
