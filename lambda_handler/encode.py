@@ -104,11 +104,12 @@ def arguments(
     One thread: the same bytes on every number of cores, and the chunks are what runs in parallel.
     """
     rate = f"{fps.numerator}/{fps.denominator}"
-    pictures = ffmpeg.input("pipe:0", format="avi", threads=1)
-    video = _converted(pictures.video, encoder.codec, jpeg=kind == "jpeg")
+    pictures = ffmpeg.input("pipe:0", format="avi", threads=1).video
+    filters = [*_converted(encoder.codec, jpeg=kind == "jpeg"), *_told(told_repeats(encoder)), f"fps={rate}"]
     options = _codec_options(encoder, frames) | {
+        "vf": ",".join(filters),
         "threads": 1,
-        "filter_complex_threads": 1,
+        "filter_threads": 1,
         "fflags": "+bitexact",
         "flags:v": "+bitexact",
         "map_metadata": -1,
@@ -116,27 +117,20 @@ def arguments(
     }
     if encoder.codec != "vp9":
         options["video_track_timescale"] = timescale(fps)
-    both = video.filter_multi_output("split") if stills else [video]
-    repeats = told_repeats(encoder)
-    told = both[0] if repeats is None else both[0].filter("setpts", _told(repeats))
-    written = ffmpeg.output(told.filter("fps", fps=rate), str(output), r=rate, **options)
+    written = ffmpeg.output(pictures, str(output), r=rate, **options)
     if stills:
-        written = ffmpeg.merge_outputs(written, _drawn(both[1].filter("fps", fps=rate), stills))
+        written = ffmpeg.merge_outputs(written, _drawn(pictures, rate, stills))
     return list(ffmpeg.compile(written.global_args(*QUIET), cmd=str(tool.executable)))
 
 
-def _told(repeats: int) -> str:
-    """When the encoder is shown a picture, in frames: of a pause that is longer than `repeats` it hears nothing."""
-    return f"if(N,PREV_OUTPTS+if(gt(PTS-PREV_INPTS,{repeats}),1,PTS-PREV_INPTS),PTS)"
-
-
-def _drawn(video: Any, stills: Stills) -> Any:
-    chosen = video.filter("select", "+".join(f"eq(n,{index})" for index in stills.indices))
-    sized = chosen.filter("scale", stills.width, stills.height, flags="area+accurate_rnd").filter("format", "rgb24")
-    pattern = str(stills.folder).replace("%", "%%") + "/%d.jpg"
+def _drawn(pictures: Any, rate: str, stills: Stills) -> Any:
+    # In a graph of its own: one graph would keep all pictures between two stills before it let the encoder have them.
+    chosen = "+".join(f"eq(n,{index})" for index in stills.indices)
+    size = f"scale={stills.width}:{stills.height}:flags=area+accurate_rnd"
     return ffmpeg.output(
-        sized,
-        pattern,
+        pictures,
+        str(stills.folder).replace("%", "%%") + "/%d.jpg",
+        vf=f"fps={rate},select='{chosen}',{size},format=yuvj444p",
         f="image2",
         start_number=0,
         fps_mode="passthrough",
@@ -145,20 +139,26 @@ def _drawn(video: Any, stills: Stills) -> Any:
     )
 
 
-def _converted(video: Any, codec: str, *, jpeg: bool) -> Any:
+def _told(repeats: int | None) -> Iterator[str]:
+    """When the encoder is shown a picture, in frames: of a pause that is longer than `repeats` it hears nothing."""
+    if repeats is not None:
+        yield f"setpts='if(N,PREV_OUTPTS+if(gt(PTS-PREV_INPTS,{repeats}),1,PTS-PREV_INPTS),PTS)'"
+
+
+def _converted(codec: str, *, jpeg: bool) -> Iterator[str]:
     """The pictures in the codec's own pixels."""
     if codec == "h264-rgb":
-        return video.filter("format", "bgr24")
-    if jpeg:
+        yield "format=bgr24"
+    elif jpeg:
         # Full-range BT.601, and the video is limited-range BT.709; swscale would come back a level darker.
-        given = {"iall": "bt709", "ispace": "bt470bg", "irange": "pc"}
-        return video.filter("colorspace", **given, all="bt709", range="tv", format=PIXELS[codec])
-    # Rounded down, as is swscale's habit, white would come back green. "bitexact" is as exact as "accurate_rnd", and
-    # faster where chroma is the mean of four pixels.
-    rounded = "area+bitexact" if "420p" in PIXELS[codec] else "bilinear+accurate_rnd"
-    flags = f"{rounded}+full_chroma_inp"
-    scaled = video.filter("scale", out_color_matrix="bt709", out_range="tv", flags=flags)
-    return scaled.filter("format", PIXELS[codec])
+        given = "iall=bt709:ispace=bt470bg:irange=pc"
+        yield f"colorspace={given}:all=bt709:range=tv:format={PIXELS[codec]}"
+    else:
+        # Rounded down, as is swscale's habit, white would come back green. "bitexact" is as exact as "accurate_rnd",
+        # and faster where chroma is the mean of four pixels.
+        rounded = "area+bitexact" if "420p" in PIXELS[codec] else "bilinear+accurate_rnd"
+        yield f"scale=out_color_matrix=bt709:out_range=tv:flags={rounded}+full_chroma_inp"
+        yield f"format={PIXELS[codec]}"
 
 
 def _codec_options(encoder: Encoder, frames: int) -> dict[str, object]:
