@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -21,8 +22,9 @@ from lambda_handler.scratch import tidy
 
 IN_LAMBDA = "AWS_LAMBDA_RUNTIME_API" in os.environ
 if IN_LAMBDA:
-    # An environment has one invocation at a time and does nothing else.
+    # An environment has one invocation at a time and does nothing else; what is imported by now stays.
     keep_warm()
+    gc.freeze()
 
 Asked = PlanEvent | RenderChunkEvent | AssembleEvent
 

@@ -28,6 +28,8 @@ def main() -> None:
     os.dup2(2, 1)
     signal.signal(signal.SIGTERM, _leave)
     keep_warm()
+    # What is there by now stays: it is not looked through again and again while frames come and go.
+    gc.freeze()
     # At the end Python would search every module for what can be thrown away.
     atexit.register(gc.freeze)
     events: SimpleQueue[str | None] = SimpleQueue()
