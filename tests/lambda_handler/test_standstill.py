@@ -91,6 +91,15 @@ def test_every_picture_is_shown_as_long_as_it_stands(case: str, tmp_path: Path) 
     assert min((_off(*pair) for pair in itertools.pairwise(each)), default=99) > 20
 
 
+@pytest.mark.parametrize("frames", range(1, 11))
+def test_a_chunk_of_few_frames_has_them_all(frames: int, tmp_path: Path) -> None:
+    """Where what is told ends, what is filled in between begins, and the last frame is told again."""
+    video = tmp_path / "chunk.mp4"
+    found = _encoded((frames,), video)
+    assert len(_decoded(video, SMALL)) == frames
+    assert sum(each.pictures for each in found) == (frames - 5 if frames >= 8 else 0)
+
+
 @pytest.mark.parametrize("fps", FRAME_RATES)
 def test_every_frame_stands_at_its_time_at_any_rate(fps: str, tmp_path: Path) -> None:
     """Exactly, and the chunk begins with its only key frame."""
