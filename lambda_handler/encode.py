@@ -64,9 +64,11 @@ def reordering(encoder: Encoder) -> int:
 def told_repeats(encoder: Encoder) -> int | None:
     """How many repeats of a picture the encoder has to be told of, the others being written by `standstill.fill`.
 
-    None for all: where a picture may be predicted from more than one before it, one put in would be in the way.
+    None for all: where a picture may be predicted from more than one before it, one put in would be in the way, and
+    where nothing is lost none is predicted from both sides.
     """
-    return BOTH_SIDES_IN_A_ROW if encoder.codec == "h264" and encoder.preset == "veryfast" else None
+    told_few = encoder.codec == "h264" and encoder.preset == "veryfast" and encoder.crf != 0
+    return BOTH_SIDES_IN_A_ROW if told_few else None
 
 
 def timescale(fps: Fraction) -> int:
@@ -120,7 +122,20 @@ def arguments(
     written = ffmpeg.output(pictures, str(output), r=rate, **options)
     if stills:
         written = ffmpeg.merge_outputs(written, _drawn(pictures, rate, stills))
-    return list(ffmpeg.compile(written.global_args(*QUIET), cmd=str(tool.executable)))
+    return compiled(tool, written)
+
+
+def compiled(tool: Ffmpeg, wanted: Any) -> list[str]:
+    """The command that makes the output `wanted`, and tells of nothing but errors."""
+    return list(ffmpeg.compile(wanted.global_args(*QUIET), cmd=str(tool.executable)))
+
+
+def run(tool: Ffmpeg, wanted: Any) -> bytes:
+    """Makes the output `wanted`; returns what goes to standard output. Raises EncoderInterrupted, StorageFull."""
+    done = subprocess.run(compiled(tool, wanted), capture_output=True, check=False)
+    if done.returncode:
+        raise failure(done.stderr.decode(errors="replace"))
+    return done.stdout
 
 
 def _drawn(pictures: Any, rate: str, stills: Stills) -> Any:
@@ -178,7 +193,7 @@ def _codec_options(encoder: Encoder, frames: int) -> dict[str, object]:
                 parameters += ":b-pyramid=none"
             if encoder.preset == "veryfast":
                 parameters += ":subme=1"
-                if encoder.crf:  # with 0 nothing is lost
+                if encoder.crf and encoder.crf > 1:  # below 1 nothing is lost, which only 0 asks for
                     rate = {"crf": encoder.crf - VERYFAST_NEARER}
             told = {"c:v": "libx264", "preset": encoder.preset, "x264-params": parameters}
             return told | one_group | forced | rate | BT709

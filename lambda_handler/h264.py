@@ -32,6 +32,10 @@ _RANGE_LPS = (
 )
 
 
+# A NAL unit, in bytes of its own or where it was read.
+Nal = bytes | memoryview
+
+
 class Unsupported(ValueError):
     """The stream uses what this module does not know."""
 
@@ -94,9 +98,10 @@ def _picture(bits: _Bits) -> tuple[int, int]:
     return own, initial_qp
 
 
-def split(content: bytes) -> list[bytes]:
+def split(content: Nal) -> list[Nal]:
     """NAL units that stand one after another, each after its length in 4 bytes; the last is a picture's only slice."""
-    units, position = [], 0
+    units: list[Nal] = []
+    position = 0
     while position < len(content):
         begins = position + 4
         position = begins + int.from_bytes(content[position:begins], "big")
@@ -106,17 +111,17 @@ def split(content: bytes) -> list[bytes]:
     return units
 
 
-def joined(units: Iterable[bytes]) -> bytes:
+def joined(units: Iterable[Nal]) -> bytes:
     """The content that `split` takes apart."""
-    return b"".join(len(unit).to_bytes(4, "big") + unit for unit in units)
+    return b"".join(part for unit in units for part in (len(unit).to_bytes(4, "big"), unit))
 
 
-def kind(nal: bytes) -> int:
+def kind(nal: Nal) -> int:
     """What a NAL unit is: SLICE, IDR_SLICE, or something that is no picture."""
     return nal[0] & 31
 
 
-def is_reference(nal: bytes) -> bool:
+def is_reference(nal: Nal) -> bool:
     """Whether other pictures are predicted from this slice's."""
     return bool(nal[0] >> 5 & 3)
 
@@ -132,13 +137,13 @@ class Place(NamedTuple):
         return Place(self.frame_num + pictures, self.order + 2 * pictures)
 
 
-def place_of(nal: bytes, sets: ParameterSets) -> Place:
+def place_of(nal: Nal, sets: ParameterSets) -> Place:
     """That of a slice's picture."""
     bits = _Bits(_unescaped(nal[1:])[:_HEAD_BYTES])
     return _place(bits, nal, sets)
 
 
-def moved(nal: bytes, sets: ParameterSets, pictures: int) -> bytes:
+def moved(nal: Nal, sets: ParameterSets, pictures: int) -> bytes:
     """A slice, standing that many pictures later. Raises Unsupported for an IDR picture's."""
     _require(kind(nal) == SLICE, "a second IDR picture")
     content = _unescaped(nal[1:])
@@ -146,7 +151,7 @@ def moved(nal: bytes, sets: ParameterSets, pictures: int) -> bytes:
     place = _place(bits, nal, sets)
     told = _placed(place.later(pictures), sets)
     head = bits.text[: bits.position - len(told)] + told + bits.text[bits.position :]
-    return nal[:1] + _escaped(_bytes(head) + content[_HEAD_BYTES:])
+    return bytes(nal[:1]) + _escaped(_bytes(head) + content[_HEAD_BYTES:])
 
 
 def skipped(place: Place, sets: ParameterSets) -> bytes:
@@ -179,7 +184,7 @@ def _all_skipped(macroblocks: int) -> str:
     return ("0" * shifts + f"{interval | 1:010b}")[1:]
 
 
-def _place(bits: _Bits, nal: bytes, sets: ParameterSets) -> Place:
+def _place(bits: _Bits, nal: Nal, sets: ParameterSets) -> Place:
     bits.ue(), bits.ue(), bits.ue()
     frame_num = bits.u(sets.frame_num_bits)
     if kind(nal) == IDR_SLICE:
@@ -227,8 +232,8 @@ def _bytes(bits: str) -> bytes:
     return int(whole, 2).to_bytes(len(whole) // 8, "big")
 
 
-def _unescaped(content: bytes) -> bytes:
-    return content.replace(b"\0\0\3", b"\0\0")
+def _unescaped(content: Nal) -> bytes:
+    return bytes(content).replace(b"\0\0\3", b"\0\0")
 
 
 def _escaped(content: bytes) -> bytes:

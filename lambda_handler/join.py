@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ def join(parts: Sequence[Path], joined: Path, manifest: Manifest) -> None:
     shown = f"round(PTS*TB*{fps.numerator}/{fps.denominator})" if late else "N"
     counted = f"setts=time_base={fps.denominator}/{fps.numerator}:pts={shown}:dts=N-{late}:duration=1"
     options = _copied(manifest) | {"bsf:v": counted, "r": f"{fps.numerator}/{fps.denominator}"}
-    _run(ffmpeg.input(str(listed), format="concat", safe=0).output(str(joined), **options))
+    encode.run(toolchain.ffmpeg(), ffmpeg.input(str(listed), format="concat", safe=0).output(str(joined), **options))
 
 
 def finish(joined: Path, video: Path, manifest: Manifest, sound: Path | None) -> None:
@@ -54,7 +53,7 @@ def finish(joined: Path, video: Path, manifest: Manifest, sound: Path | None) ->
         if manifest.format in ("mp4", "mov"):
             # In ticks of a sample, the edit list says to the sample where the sound begins and ends.
             options["movie_timescale"] = SAMPLE_RATE
-    _run(ffmpeg.output(*tracks, str(video), **options))
+    encode.run(toolchain.ffmpeg(), ffmpeg.output(*tracks, str(video), **options))
 
 
 def join_pictures(parts: Sequence[Path], archive: Path, manifest: Manifest, sound: Path | None) -> None:
@@ -82,15 +81,8 @@ def _gif(joined: Path, video: Path) -> None:
     palette = video.with_suffix(".png")
     exact: dict[str, Any] = {"threads": 1, "filter_complex_threads": 1, "fflags": "+bitexact", "flags:v": "+bitexact"}
     pictures = ffmpeg.input(str(joined), threads=1)
-    _run(pictures.filter("palettegen", stats_mode="full").output(str(palette), **exact))
+    encode.run(toolchain.ffmpeg(), pictures.filter("palettegen", stats_mode="full").output(str(palette), **exact))
     drawn = ffmpeg.filter(
         [pictures, ffmpeg.input(str(palette))], "paletteuse", dither="sierra2_4a", diff_mode="rectangle"
     )
-    _run(drawn.output(str(video), loop=0, fps_mode="passthrough", **exact))
-
-
-def _run(stream: Any) -> None:
-    command = ffmpeg.compile(stream.global_args(*encode.QUIET), cmd=str(toolchain.ffmpeg().executable))
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise encode.failure(done.stderr)
+    encode.run(toolchain.ffmpeg(), drawn.output(str(video), loop=0, fps_mode="passthrough", **exact))

@@ -6,7 +6,6 @@ which there is one that others are predicted from, and behind that one the other
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 import ffmpeg
 
 from lambda_handler import encode, flv, h264
-from lambda_handler.errors import ChunkInvalid
+from lambda_handler.errors import FfmpegUnavailable
 from lambda_handler.picture_stream import Standstill
 from lambda_handler.toolchain import Ffmpeg
 
@@ -23,21 +22,26 @@ from lambda_handler.toolchain import Ffmpeg
 def fill(tool: Ffmpeg, video: Path, standstills: Sequence[Standstill], fps: Fraction) -> None:
     """Puts `standstills`, in order, into a video of one closed group of pictures.
 
-    Raises ChunkInvalid where it is not as x264 makes them, EncoderInterrupted.
+    Raises FfmpegUnavailable where it is not as x264 makes them, EncoderInterrupted, StorageFull.
     """
     copied: dict[str, Any] = {"c": "copy"}
-    read = _run(tool, ffmpeg.input(str(video)).output("pipe:1", format="flv", **copied), b"")
+    read = encode.run(tool, ffmpeg.input(str(video)).output("pipe:1", format="flv", **copied))
     configuration, pictures = flv.read(read)
-    try:
-        sets = h264.ParameterSets.configured(configuration)
-        stream = flv.written(configuration, filled(pictures, sets, standstills))
-    except h264.Unsupported as error:
-        raise ChunkInvalid(f"Its pictures in which nothing changes cannot be written: {error}") from error
     copied |= {"fflags": "+bitexact", "map_metadata": -1, "video_track_timescale": encode.timescale(fps)}
     # What is counted in milliseconds there are frames.
     copied["bsf:v"] = f"setts=time_base={fps.denominator}/{fps.numerator}:pts=PTS-1:dts=DTS-1:duration=1"
     whole = video.with_stem(f"{video.stem}-whole")
-    _run(tool, ffmpeg.input("pipe:0", format="flv", copyts=None).output(str(whole), **copied), stream)
+    written = ffmpeg.input("pipe:0", format="flv", copyts=None).output(str(whole), **copied)
+    try:
+        sets = h264.ParameterSets.configured(configuration)
+        with encode.encoding(encode.compiled(tool, written)) as pipe:
+            for part in flv.written(configuration, filled(pictures, sets, standstills)):
+                pipe.write(part)
+    except h264.Unsupported as error:
+        raise FfmpegUnavailable(
+            f"{tool.executable} encodes in a way in which pictures that stand still cannot be put in: {error}",
+            resolution="Leave FFMPEG_PATH unset: the pinned build, which make setup installs, is known to do it.",
+        ) from error
     whole.replace(video)
 
 
@@ -51,7 +55,7 @@ def filled(
     wanted = dict(_before(references, [shown[each.shown] for each in pictures], standstills))
     added = 0
     place, at = h264.Place(0, 0), 0
-    for number, units in enumerate((*slices, [])):
+    for number, units in enumerate((*slices, ())):
         for _ in range(wanted.get(number, 0)):
             place, at, added = place.later(1), at + 1, added + 1
             yield flv.Picture(number + added - 1, at + 1, False, h264.joined([h264.skipped(place, sets)]))
@@ -71,11 +75,3 @@ def _before(
     for after, pictures in standstills:
         anchor = max((number for number in references if shown[number] <= after), key=lambda number: shown[number])
         yield next((number for number in references if number > anchor), len(shown)), pictures
-
-
-def _run(tool: Ffmpeg, wanted: Any, given: bytes) -> bytes:
-    command = ffmpeg.compile(wanted.global_args(*encode.QUIET), cmd=str(tool.executable))
-    done = subprocess.run(command, input=given, capture_output=True, check=False)
-    if done.returncode:
-        raise encode.failure(done.stderr.decode(errors="replace"))
-    return done.stdout

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from lambda_handler import encode, standstill, toolchain
-from lambda_handler.errors import ChunkInvalid
-from lambda_handler.events import FRAME_RATES
+from lambda_handler.errors import FfmpegUnavailable
+from lambda_handler.events import FRAME_RATES, parse_config
 from lambda_handler.manifest import Encoder
 from lambda_handler.media import VideoStream, video_stream
 from lambda_handler.picture_stream import PictureStream, Standstill
@@ -43,13 +43,19 @@ def _picture(number: int, width: int, height: int) -> bytes:
 
 
 def _encoded(
-    times: tuple[int, ...], video: Path, *, size: tuple[int, int] = SMALL, fps: str = "30", told: bool = False
+    times: tuple[int, ...],
+    video: Path,
+    *,
+    size: tuple[int, int] = SMALL,
+    fps: str = "30",
+    told: bool = False,
+    settings: Encoder = STANDARD,
 ) -> list[Standstill]:
     """Pictures that stand so long each, `told` of to the encoder or put in; returns what was left out at first."""
     tool = toolchain.ffmpeg()
     timed: dict[str, Any] = {"frames": sum(times), "fps": Fraction(fps)}
-    command = encode.arguments(tool, STANDARD, "bgra", **timed, output=video)
-    repeats = None if told else encode.told_repeats(STANDARD)
+    command = encode.arguments(tool, settings, "bgra", **timed, output=video)
+    repeats = None if told else encode.told_repeats(settings)
     with encode.encoding(command) as encoder:
         stream = PictureStream(encoder, "bgra", **timed, width=size[0], height=size[1], told_repeats=repeats)
         for number, count in enumerate(times):
@@ -89,6 +95,21 @@ def test_every_picture_is_shown_as_long_as_it_stands(case: str, tmp_path: Path) 
     # As different as that would be any other picture in its place.
     each = [told[end - 1] for end in itertools.accumulate(times)]
     assert min((_off(*pair) for pair in itertools.pairwise(each)), default=99) > 20
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [{"crf": 0}, {"crf": 1}, {"crf": 2}, {"bitrate": "300k"}, {"quality": "draft"}, {"quality": "high"}],
+    ids=str,
+)
+def test_every_rate_that_can_be_asked_for_keeps_every_picture(rate: dict[str, Any], tmp_path: Path) -> None:
+    """Also those with which x264 writes what nothing can be put into: without loss, quickest, most thorough."""
+    times = TIMES["between moving"]
+    for name, told in (("filled.mp4", False), ("told.mp4", True)):
+        _encoded(times, tmp_path / name, told=told, settings=encode.encoder_for(parse_config(rate)))
+    filled, told_of = (_decoded(tmp_path / name, SMALL) for name in ("filled.mp4", "told.mp4"))
+    assert len(filled) == len(told_of) == sum(times)
+    assert max(_off(*pair) for pair in zip(filled, told_of, strict=True)) < 4
 
 
 @pytest.mark.parametrize("frames", range(1, 11))
@@ -144,5 +165,6 @@ def test_a_video_in_which_they_would_be_in_the_way_is_refused(preset: str, why: 
         stream = PictureStream(pipe, "bgra", width=48, height=32, fps=Fraction(30), frames=9)
         for number in range(9):
             stream.add(_picture(number, *SMALL), fresh=True)
-    with pytest.raises(ChunkInvalid, match=why):
+    with pytest.raises(FfmpegUnavailable, match=why) as raised:
         standstill.fill(toolchain.ffmpeg(), video, [Standstill(3, 5)], Fraction(30))
+    assert "Leave FFMPEG_PATH unset" in raised.value.resolution
