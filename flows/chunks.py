@@ -23,16 +23,14 @@ from lambda_handler.manifest import Manifest, load_checked
 from lambda_handler.render_folder import RenderFolder
 from tasks.artifacts import publish_chunks
 from tasks.invoke import invoker
-from tasks.roles import assemble, groups, plan, render_chunk
+from tasks.roles import RenderedGroup, assemble, groups, plan, render_chunk
 from tasks.spending import attempts_by_chunk, spending
 from tasks.stack import Stack
 
 LOOK_SECONDS = 2.0
 
-Results = list[RenderChunkResult]
 
-
-def by_prefect(event: PlanEvent, output: str, stack: Stack) -> Results:
+def by_prefect(event: PlanEvent, output: str, stack: Stack) -> list[RenderChunkResult]:
     """Renders what `event` asks for, up to the video at `output`; returns what its chunks came to, in order.
 
     Raises the RenderError that stopped it.
@@ -47,9 +45,11 @@ def by_prefect(event: PlanEvent, output: str, stack: Stack) -> Results:
     )  # fmt: skip
     for warning in manifest.warnings:
         logger.warning(warning)
-    chunks = _chunks(planned, manifest, stack, folder)
+    rendered = _rendered(planned, manifest, stack, folder)
+    chunks = [result for group in rendered for result in group.results]
     with only_looking():
-        publish_chunks(manifest, chunks, attempts_by_chunk(folder, manifest))
+        tried = {result.chunk_index: group.attempts for group in rendered for result in group.results}
+        publish_chunks(manifest, chunks, attempts_by_chunk(folder, manifest) or tried)
     assemble(
         AssembleEvent(action="assemble", **_locators(planned), audio_s3_uri=planned.audio_s3_uri, output_s3_uri=output),
         stack,
@@ -57,8 +57,8 @@ def by_prefect(event: PlanEvent, output: str, stack: Stack) -> Results:
     return chunks
 
 
-def _chunks(planned: PlanResult, manifest: Manifest, stack: Stack, folder: RenderFolder) -> Results:
-    """All chunks in order; raises one error when some cannot be rendered."""
+def _rendered(planned: PlanResult, manifest: Manifest, stack: Stack, folder: RenderFolder) -> list[RenderedGroup]:
+    """All chunks in order, in their groups; raises one error when some cannot be rendered."""
     events = [
         RenderChunkEvent(action="renderChunk", **_locators(planned), chunk_index=index)
         for index in range(planned.chunk_count)
@@ -89,18 +89,18 @@ def _chunks(planned: PlanResult, manifest: Manifest, stack: Stack, folder: Rende
     with running:
         given = {"group": made, "stack": unmapped(stack), "width": unmapped(width)}
         try:
-            futures = cast(Sequence[PrefectFuture[Results]], runner.map(cast(Any, render_chunk), given))
+            futures = cast(Sequence[PrefectFuture[RenderedGroup]], runner.map(cast(Any, render_chunk), given))
             _follow(futures, following)
         except (TerminationSignal, KeyboardInterrupt):
             # Before the runner waits for its threads: workers stop between two frames, and nobody waits for Lambda.
             storage.write(folder.cancel, b"")
             worker.abandon(folder)
             raise
-    endings: list[Results | BaseException] = [future.result(raise_on_failure=False) for future in futures]
+    endings: list[RenderedGroup | BaseException] = [future.result(raise_on_failure=False) for future in futures]
     failures = [ending for ending in endings if isinstance(ending, BaseException)]
     if failures:
         raise _combined(failures, len(futures))
-    return [result for ending in endings if isinstance(ending, list) for result in ending]
+    return [ending for ending in endings if isinstance(ending, RenderedGroup)]
 
 
 def _runner(workers: int) -> tuple[TaskRunner[Any], AbstractContextManager[object]]:
@@ -112,9 +112,9 @@ def _runner(workers: int) -> tuple[TaskRunner[Any], AbstractContextManager[objec
     return threads, threads
 
 
-def _follow(futures: Sequence[PrefectFuture[Results]], following: Following) -> None:
+def _follow(futures: Sequence[PrefectFuture[RenderedGroup]], following: Following) -> None:
     """Looks at the render until every task run has ended. The API is not asked: what it says may be late."""
-    ended: SimpleQueue[PrefectFuture[Results]] = SimpleQueue()
+    ended: SimpleQueue[PrefectFuture[RenderedGroup]] = SimpleQueue()
     for future in futures:
         future.add_done_callback(ended.put)
     left, next_look = len(futures), 0.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,17 +12,17 @@ from itertools import count
 from pathlib import Path
 from queue import LifoQueue
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import IO, Any
 
 from lambda_handler.errors import WorkerLost, from_wire
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.storage import ROOTS_VARIABLE
-from lambda_handler.toolchain import CHECKOUT
 from tasks.local_stack import LocalStack
+from tasks.worker_process import WorkerProcess, copy, is_alone, program
 
 CLOSING_SECONDS = 10.0
 READY = 2
-"""Workers that begin before they are needed, 0.5 s of CPU each: for the plan, and for the chunk beside its first."""
+"""Workers that begin before they are needed: for the plan, and for the chunk beside its first."""
 
 
 class LocalWorkers:
@@ -44,22 +43,19 @@ class LocalWorkers:
             self._idle.put(None)
 
     def make_ready(self) -> None:
-        """Has the first workers begin, once."""
-        with self._lock:
-            ready, self._ready = self._ready, 0
-        for _ in range(ready):
-            worker = None
-            with suppress(OSError):  # whoever invokes tries again, and hears of it
-                worker = self._started()
-            self._idle.put(worker)
+        """Has the first workers begin, once: as copies of this process, where it has no other thread yet.
+
+        They have what is imported then, and are spared half a second of CPU each.
+        """
+        self._begin(copied=is_alone())
 
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Waits for an idle worker and has it play the role. Raises WorkerLost when it dies over it."""
-        self.make_ready()
+        self._begin(copied=False)
         worker = self._idle.get()
         try:
             if worker is None:
-                worker = self._started()
+                worker = self._started(copied=False)
             answer = worker.ask(event)
         finally:
             self._idle.put(worker if worker and worker.alive else None)
@@ -89,40 +85,42 @@ class LocalWorkers:
             worker.wait()
         self._scratch.cleanup()
 
-    def _started(self) -> _Worker:
+    def _begin(self, *, copied: bool) -> None:
+        with self._lock:
+            ready, self._ready = self._ready, 0
+        for _ in range(ready):
+            worker = None
+            with suppress(OSError):  # whoever invokes tries again, and hears of it
+                worker = self._started(copied=copied)
+            self._idle.put(worker)
+
+    def _started(self, *, copied: bool) -> _Worker:
         with self._lock:
             self._workers = [worker for worker in self._workers if worker.alive]
-            worker = _Worker(self._environment, Path(self._scratch.name) / f"worker-{next(self._numbers)}.log")
+            log = Path(self._scratch.name) / f"worker-{next(self._numbers)}.log"
+            pipes = [pipe for worker in self._workers for pipe in worker.pipes]
+            begun = copy(self._environment, log, pipes) if copied else program(self._environment, log)
+            worker = _Worker(*begun, log)
             self._workers.append(worker)
             return worker
 
 
 class _Worker:
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
-        self._log = log
-        with log.open("ab") as told:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "lambda_handler.worker"],
-                cwd=CHECKOUT,
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=told,
-                text=True,
-                # Ctrl-C is for the flow, which then ends its workers.
-                start_new_session=True,
-            )
+    """Events go `to` it, and `answers` come back. It writes to `log`."""
+
+    def __init__(self, process: WorkerProcess, to: IO[str], answers: IO[str], log: Path) -> None:
+        self._process, self._to, self._answers, self._log = process, to, answers, log
+        self.pipes = (to, answers)
 
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
 
     def ask(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin and self._process.stdout  # noqa: S101 - both are pipes
         try:
-            self._process.stdin.write(json.dumps(event) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
+            self._to.write(json.dumps(event) + "\n")
+            self._to.flush()
+            line = self._answers.readline()
         except (OSError, ValueError):
             line = ""
         if not line:
@@ -134,9 +132,8 @@ class _Worker:
 
     def dismiss(self) -> None:
         """Tells it to end."""
-        assert self._process.stdin  # noqa: S101 - a pipe
         with suppress(OSError):  # it may be gone already, and its pipe with it
-            self._process.stdin.close()
+            self._to.close()
 
     def wait(self) -> None:
         """Until it has ended, by force if need be."""

@@ -9,6 +9,7 @@ from typing import cast
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.context import TaskRunContext
 from prefect.states import Cancelled
 from pydantic import BaseModel, ConfigDict
 
@@ -44,6 +45,15 @@ class ChunkGroup(BaseModel):
         return f"{first:04d}" if first == last else f"{first:04d}-{last:04d}"
 
 
+class RenderedGroup(BaseModel):
+    """What the chunks of a group came to, in order, and in how many attempts of their task run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    results: tuple[RenderChunkResult, ...]
+    attempts: int
+
+
 def groups(events: list[RenderChunkEvent], most: int = MAX_TASK_RUNS) -> list[ChunkGroup]:
     """`events` in at most `most` groups whose lengths differ by at most one."""
     count = min(len(events), most)
@@ -76,19 +86,21 @@ def plan(event: PlanEvent, stack: Stack) -> PlanResult:
     retry_jitter_factor=JITTER,
     retry_condition_fn=worth_retrying,
 )
-def render_chunk(group: ChunkGroup, stack: Stack, width: int = 1) -> list[RenderChunkResult]:
+def render_chunk(group: ChunkGroup, stack: Stack, width: int = 1) -> RenderedGroup:
     """Renders the chunks of the group, `width` of them at once, or finds them. Ends as cancelled when the render is.
 
     None is begun after one has failed.
     """
     worker = invoker(stack)
+    running = TaskRunContext.get()
+    attempts = running.task_run.run_count if running else 1
 
     def rendered(event: RenderChunkEvent) -> RenderChunkResult:
         return RenderChunkResult.model_validate(worker.invoke(to_wire(event)))
 
     try:
         if width == 1:
-            return [rendered(event) for event in group.events]
+            return RenderedGroup(results=tuple(map(rendered, group.events)), attempts=attempts)
         with ThreadPoolExecutor(width) as pool:
             # Each in the task run's context: what it logs belongs to that.
             futures = [pool.submit(copy_context().run, rendered, event) for event in group.events]
@@ -96,9 +108,10 @@ def render_chunk(group: ChunkGroup, stack: Stack, width: int = 1) -> list[Render
             # What has begun goes on to its end, and is found by the next try.
             for future in left:
                 future.cancel()
-            return [future.result() for future in futures if future in ended]
+            results = tuple(future.result() for future in futures if future in ended)
+            return RenderedGroup(results=results, attempts=attempts)
     except RenderCancelled as error:
-        return cast(list[RenderChunkResult], Cancelled(message=error.summary, data=error))
+        return cast(RenderedGroup, Cancelled(message=error.summary, data=error))
 
 
 @task(

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
-
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from prefect.context import FlowRunContext
 
 from lambda_handler import attempts, cost, storage
 from lambda_handler.manifest import Manifest
 from lambda_handler.render_folder import RenderFolder
 from tasks.stack import LocalStack, Stack
-
-CHUNKS_NAMED = re.compile(r"render\[(\d+)(?:-(\d+))?\]")
 
 
 def spending(folder: RenderFolder, manifest: Manifest, stack: Stack) -> Callable[[], float | None]:
@@ -48,25 +41,8 @@ def spending(folder: RenderFolder, manifest: Manifest, stack: Stack) -> Callable
 
 
 def attempts_by_chunk(folder: RenderFolder, manifest: Manifest) -> dict[int, int]:
-    """How often each chunk of the plan was tried: its invocations in Lambda, or the attempts of this run's task runs.
-
-    A task run of which the API has not heard yet is left out.
-    """
+    """How often each chunk of the plan was invoked in Lambda, whoever asked for it; elsewhere nothing."""
     hashed = f"{manifest.plan_hash[: attempts.HASH_DIGITS]}/"
     names = (name.removeprefix(hashed) for name in storage.listing(folder.attempts) if name.startswith(hashed))
     chunks = [name.partition("-")[0] for name in names]
-    return dict(Counter(int(chunk) for chunk in chunks if chunk.isdecimal())) or _attempts_of_task_runs()
-
-
-def _attempts_of_task_runs() -> dict[int, int]:
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
-        return {}
-    with get_client(sync_client=True) as client:
-        runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[context.flow_run.id])))
-    tried: dict[int, int] = {}
-    for run in runs:
-        if named := CHUNKS_NAMED.fullmatch(run.name):
-            first, last = int(named[1]), int(named[2] or named[1])
-            tried |= dict.fromkeys(range(first, last + 1), run.run_count)
-    return tried
+    return dict(Counter(int(chunk) for chunk in chunks if chunk.isdecimal()))

@@ -170,12 +170,11 @@ def _request(
 def _run(request: RenderRequest, stack: LocalStack, *, fresh: bool, console: Console) -> tuple[RenderOutcome, str]:
     request = pinned(request, stack)
     folder = render_folder(request, stack)
-    if fresh:
-        with stack.storage():
-            storage.delete_all(folder, filter(is_part, storage.listing(folder)))
     with _prefect(console, stack) as ui, stack.storage():
         from flows.render import render as render_flow  # noqa: PLC0415 - after the API is known
 
+        if fresh:
+            storage.delete_all(folder, filter(is_part, storage.listing(folder)))
         with RenderBar(RenderFolder(folder), console):
             return render_flow(request, stack), ui
 

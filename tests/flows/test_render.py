@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.objects import Artifact
 from prefect.client.schemas.sorting import ArtifactSort
 from rendering import MOVING, RESTLESS, Project, page
 
@@ -45,6 +47,12 @@ def _workers() -> list[int]:
         if parent == os.getpid() and b"lambda_handler.worker" in command:
             found.append(int(folder.name))
     return found
+
+
+def _newest(key: str) -> Artifact:
+    with get_client(sync_client=True) as client:
+        asked = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
+        return client.read_artifacts(artifact_filter=asked, sort=ArtifactSort.CREATED_DESC)[0]
 
 
 def test_a_render_runs_as_plan_chunks_and_assemble(api: PrefectApi, project: Project, tmp_path: Path) -> None:
@@ -87,7 +95,7 @@ def test_a_changed_project_is_another_render(api: PrefectApi, project: Project, 
 
 
 def test_a_worker_killed_in_mid_chunk_is_replaced(api: PrefectApi, project: Project, tmp_path: Path) -> None:
-    """SIGKILL to a worker that is capturing: its chunk is tried again, and the render finishes."""
+    """SIGKILL to a worker that is capturing: its chunk is tried again, and the render finishes. The table says so."""
     request, stack = _request(project(page(RESTLESS, duration="6")), tmp_path, chunkSize=90)
     killed: list[int] = []
 
@@ -104,6 +112,7 @@ def test_a_worker_killed_in_mid_chunk_is_replaced(api: PrefectApi, project: Proj
     killer.join()
     assert len(killed) == 1
     assert (outcome.frames, outcome.chunks) == (180, 2)
+    assert sorted(row["attempts"] for row in json.loads(str(_newest("chunks").data))) == [1, 2]
 
 
 def test_a_cancel_left_from_before_does_not_stop_a_new_run(api: PrefectApi, project: Project, tmp_path: Path) -> None:
@@ -137,13 +146,7 @@ def test_the_ui_has_progress_chunks_and_a_report(api: PrefectApi, project: Proje
     """Progress ends at 100 %, the table has a row for each chunk, the report names the video, and stills show it."""
     request, stack = _request(project(TWO_SECONDS), tmp_path)
     outcome = render(request, stack)
-    with get_client(sync_client=True) as client:
-        newest = {
-            key: client.read_artifacts(
-                artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])), sort=ArtifactSort.CREATED_DESC
-            )[0]
-            for key in ("render-progress", "chunks", "render-report", "poster", "contact-sheet")
-        }
+    newest = {key: _newest(key) for key in ("render-progress", "chunks", "render-report", "poster", "contact-sheet")}
     assert newest["render-progress"].data == 100
     assert str(newest["chunks"].data).count("captured") == outcome.chunks
     assert path_of(outcome.output).name in str(newest["render-report"].data)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ from lambda_handler.storage import file_uri
 from tasks.invoke import invoker, invoking
 from tasks.local_stack import LocalStack
 from tasks.local_workers import LocalWorkers
+from tasks.worker_process import is_alone
 
 Event = dict[str, Any]
 PATIENCE = 60.0
@@ -232,6 +236,65 @@ def test_at_most_as_many_events_are_played_at_once_as_there_are_processes(
     workers.close()
     assert [result["ChunkIndex"] for result in results] == [0, 1, 2]
     assert len(seen) == 2
+
+
+ALONE = """
+import json, sys
+from pathlib import Path
+from tasks.local_stack import LocalStack
+from tasks.local_workers import LocalWorkers
+
+workers = LocalWorkers(LocalStack(root=Path(sys.argv[1]), processes=2))
+workers.make_ready()
+print(json.dumps(workers.invoke(json.loads(sys.stdin.readline()))), flush=True)
+sys.stdin.readline()
+workers.close()
+"""
+
+
+@contextmanager
+def _alone(root: Path, event: Event) -> Iterator[subprocess.Popen[str]]:
+    """A process without other threads, which has its workers ready and has asked them."""
+    command = [sys.executable, "-c", ALONE, str(root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin and process.stdout
+        process.stdin.write(json.dumps(event) + "\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["TotalFrames"]
+        yield process
+
+
+def test_a_process_without_threads_has_copies_of_itself_for_workers(plan: Callable[..., Event], tmp_path: Path) -> None:
+    """Nothing is imported again; they play the roles, and end when they are told to."""
+    before = set(_children())
+    with _alone(tmp_path, plan()) as process:
+        mine = {pid: command for pid, command in _children().items() if pid not in before and pid != process.pid}
+        copies = {pid for pid in mine if _parent(pid) == process.pid}
+        assert len(copies) == 2
+        assert not [command for pid, command in mine.items() if "-m lambda_handler.worker" in command]
+        process.communicate("\n", PATIENCE)
+        assert process.returncode == 0
+        _until(lambda: _ended(set(mine)))
+
+
+def test_copies_end_with_the_process_that_made_them(plan: Callable[..., Event], tmp_path: Path) -> None:
+    """However it ends: each hears it by its own pipe, which no other copy holds open."""
+    before = set(_children())
+    with _alone(tmp_path, plan()) as process:
+        mine = {pid for pid in _children() if pid not in before}
+        assert len(mine) > 3
+        process.kill()
+    _until(lambda: _ended(mine))
+
+
+def test_a_process_with_threads_is_not_copied() -> None:
+    """What a thread holds at that moment, a lock or half a write, would stay so in the copy."""
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+    assert not is_alone()
+    over.set()
+    thread.join()
 
 
 def test_tasks_of_a_stack_share_its_workers_until_the_flow_is_over(tmp_path: Path) -> None:
