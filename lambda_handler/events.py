@@ -28,6 +28,8 @@ from lambda_handler.resolution import parse_resolution
 
 FRAME_RATES = ("24", "25", "30", "50", "60", "24000/1001", "30000/1001", "60000/1001")
 DEFAULT_MAX_PARALLEL_CHUNKS = 16
+PLACES_VARIABLE = "HYPERFRAMES_MAX_PARALLEL_CHUNKS"
+"""A worker's environment says in it how many chunks its stack renders at once."""
 DEFAULT_PLAN_SIZE = 2 * 1024**3
 CHUNK_FOLDER = "chunks"
 CONTRADICTION = "contradiction"

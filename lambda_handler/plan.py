@@ -28,7 +28,15 @@ from lambda_handler.errors import (
     ProjectError,
     ProjectNotFound,
 )
-from lambda_handler.events import DEFAULT_MAX_PARALLEL_CHUNKS, FRAME_RATES, Config, PlanEvent, PlanResult, to_wire
+from lambda_handler.events import (
+    DEFAULT_MAX_PARALLEL_CHUNKS,
+    FRAME_RATES,
+    PLACES_VARIABLE,
+    Config,
+    PlanEvent,
+    PlanResult,
+    to_wire,
+)
 from lambda_handler.formats import FASTEST_GIF, FORMATS, PictureKind
 from lambda_handler.grid import FrameRange, frame_time, slices, total_frames
 from lambda_handler.limits import Telling, unless_cancelled
@@ -43,10 +51,12 @@ from lambda_handler.video.freeze import check_decodable, frozen
 from lambda_handler.video.player import playing
 
 DEFAULT_FPS = "30"
-PARALLEL_VARIABLE = "HYPERFRAMES_MAX_PARALLEL_CHUNKS"
 # Frames per chunk by the measured milliseconds of a frame: what serves a simulated fleet best (benchmarks/fleet.py),
 # several seconds of work each. So few classes, so far apart, that the same project is cut the same way every time.
 CHUNK_FRAMES = ((160, 120), (inf, 40))
+# One machine has few workers, which take one chunk after another, and beginning one is 0.6 s of CPU.
+LONGER_ON_ONE_MACHINE = 2.5
+SHORTEST_CHUNK = 40
 
 
 def plan(event: PlanEvent, at: Telling) -> PlanResult:
@@ -101,13 +111,18 @@ def record_request(event: PlanEvent) -> None:
 
 
 def max_parallel_chunks(config: Config, chunks: int) -> int:
-    """How many of the `chunks` may be rendered at once: as asked for, and no more than the stack's function reserves.
+    """How many of the `chunks` may be rendered at once: as asked for, and no more than the stack has places for.
 
     More would only be throttled. The stack tells its limit in HYPERFRAMES_MAX_PARALLEL_CHUNKS.
     """
     asked = config.max_parallel_chunks or DEFAULT_MAX_PARALLEL_CHUNKS
-    reserved = os.environ.get(PARALLEL_VARIABLE)
-    return max(1, min(asked, chunks, int(reserved) if reserved else chunks))
+    return min(asked, chunks, _places() or chunks)
+
+
+def _places() -> int | None:
+    """How many chunks the stack renders at once, where it says so."""
+    told = os.environ.get(PLACES_VARIABLE)
+    return max(1, int(told)) if told else None
 
 
 def fetch_project(uri: str, target: Path) -> None:
@@ -354,19 +369,23 @@ def _measured(composition: CompositionPage, kind: PictureKind, frames: int, fps:
     return dearest
 
 
-def _target(frames: int, milliseconds: float) -> int:
-    """Frames of a chunk, about what CHUNK_FRAMES says: an even number of chunks, so that two workers end together."""
+def _count(frames: int, milliseconds: float, workers: int | None) -> int:
+    """How many chunks of about CHUNK_FRAMES; on one machine as many for each of its `workers`: they end together."""
     wanted = next(size for bound, size in CHUNK_FRAMES if milliseconds <= bound)
-    return frames if frames <= wanted / 2 else ceil(frames / (2 * max(1, round(frames / (2 * wanted)))))
+    if workers is None:
+        return max(1, round(frames / wanted))
+    turns = max(1, round(frames / (workers * wanted * LONGER_ON_ONE_MACHINE)))
+    return max(1, min(workers * turns, frames // SHORTEST_CHUNK))
 
 
 def _slices(config: Config, frames: int, milliseconds: float) -> tuple[FrameRange, ...]:
+    workers = None if usage.function() else _places()
     target = config.target_chunk_frames
     if not (config.chunk_size or target or config.max_parallel_chunks):
-        target = _target(frames, milliseconds)
+        target = ceil(frames / _count(frames, milliseconds, workers))
     return slices(
         frames,
         chunk_size=config.chunk_size,
         target_chunk_frames=target,
-        max_parallel_chunks=config.max_parallel_chunks or DEFAULT_MAX_PARALLEL_CHUNKS,
+        max_parallel_chunks=config.max_parallel_chunks or max(DEFAULT_MAX_PARALLEL_CHUNKS, workers or 1),
     )

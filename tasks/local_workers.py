@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from lambda_handler.errors import WorkerLost, from_wire
+from lambda_handler.events import PLACES_VARIABLE
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.storage import ROOTS_VARIABLE
 from tasks.local_stack import LocalStack
@@ -31,7 +32,8 @@ class LocalWorkers:
     def __init__(self, stack: LocalStack) -> None:
         self._scratch = TemporaryDirectory(prefix="hf-workers-")
         roots = os.pathsep.join(map(str, stack.roots))
-        self._environment = {**os.environ, ROOTS_VARIABLE: roots, "TMPDIR": self._scratch.name}
+        told = {ROOTS_VARIABLE: roots, PLACES_VARIABLE: str(stack.processes), "TMPDIR": self._scratch.name}
+        self._environment = {**os.environ, **told}
         # The one that was used last comes first: it runs, and its browser is warm.
         self._idle: LifoQueue[_Worker | None] = LifoQueue()
         self._workers: list[_Worker] = []

@@ -25,7 +25,7 @@ from step_functions import Execution, definition, execute, throttled
 from infra.local_aws import pack_project
 from infra.standin import Function, Standin, running
 from lambda_handler import memory, storage
-from lambda_handler.plan import PARALLEL_VARIABLE
+from lambda_handler.events import PLACES_VARIABLE
 from lambda_handler.toolchain import CHECKOUT
 
 CHUNK = 1
@@ -61,7 +61,7 @@ class Place:
             environment={
                 **passed,
                 storage.BUCKET_VARIABLE: self.bucket,
-                PARALLEL_VARIABLE: "1",
+                PLACES_VARIABLE: "1",
                 # More than it has: so that it is killed, and does not stop by itself.
                 memory.LIMIT_VARIABLE: "10240",
             },

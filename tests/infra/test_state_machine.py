@@ -19,9 +19,8 @@ from infra import state_machine
 from infra.state_machine import FILE, INLINE_CHUNKS, TRANSIENT, retries
 from lambda_handler.cost import transitions
 from lambda_handler.errors import ERRORS, Retry
-from lambda_handler.events import AssembleEvent, PlanEvent, RenderChunkEvent
+from lambda_handler.events import PLACES_VARIABLE, AssembleEvent, PlanEvent, RenderChunkEvent
 from lambda_handler.handler import handler
-from lambda_handler.plan import PARALLEL_VARIABLE
 from lambda_handler.storage import local_path
 
 HISTORY_LIMIT = 25_000
@@ -301,7 +300,7 @@ def test_a_second_execution_renders_only_what_is_missing(
     render: Callable[..., Render], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The real handler: the first execution fails at its second chunk, the second one finds the first chunk."""
-    monkeypatch.setenv(PARALLEL_VARIABLE, "1")
+    monkeypatch.setenv(PLACES_VARIABLE, "1")
     made = render(fps=30, chunkSize=10)
     request = {
         "ProjectS3Uri": made.project,

@@ -14,7 +14,7 @@ from cloudformation import ARNS, HERE, TEMPLATE, Statement, allowed, resolved, s
 
 from infra.artifact import BUILD, CHROME_SOURCES
 from infra.state_machine import FILE
-from lambda_handler import plan, storage, usage
+from lambda_handler import events, storage, usage
 from lambda_handler.toolchain import CHROME_SOURCE_VARIABLE
 
 BUCKET, FUNCTION, MACHINE = ARNS["RenderBucket"], ARNS["RenderFunction"], ARNS["RenderStateMachine"]
@@ -229,7 +229,7 @@ def test_the_function_is_what_the_artifact_is_built_for(template: dict[str, Any]
     assert told[usage.STORAGE_VARIABLE] == str(function["EphemeralStorage"]["Size"])
     assert told[storage.BUCKET_VARIABLE] == {"Ref": "RenderBucket"}
     reserved = {"Fn::If": ["HasReservation", {"Ref": "ReservedConcurrency"}, {"Ref": "AWS::NoValue"}]}
-    assert told[plan.PARALLEL_VARIABLE] == function["ReservedConcurrentExecutions"] == reserved
+    assert told[events.PLACES_VARIABLE] == function["ReservedConcurrentExecutions"] == reserved
 
 
 @pytest.mark.parametrize(

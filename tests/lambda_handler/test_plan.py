@@ -15,9 +15,9 @@ from rendering import BOX, GSAP, Project, Render, page
 
 from lambda_handler import storage, toolchain
 from lambda_handler.errors import RenderCancelled
-from lambda_handler.events import Config
+from lambda_handler.events import PLACES_VARIABLE, Config
 from lambda_handler.handler import handler
-from lambda_handler.plan import PARALLEL_VARIABLE, _slices, max_parallel_chunks
+from lambda_handler.plan import _slices, max_parallel_chunks
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.storage import file_uri
 
@@ -56,9 +56,9 @@ def test_no_more_chunks_run_at_once_than_the_function_reserves(
     monkeypatch: pytest.MonkeyPatch, asked: int | None, reserved: str | None, chunks: int, most: int
 ) -> None:
     """More would only be throttled; without a reservation the request decides."""
-    monkeypatch.delenv(PARALLEL_VARIABLE, raising=False)
+    monkeypatch.delenv(PLACES_VARIABLE, raising=False)
     if reserved is not None:
-        monkeypatch.setenv(PARALLEL_VARIABLE, reserved)
+        monkeypatch.setenv(PLACES_VARIABLE, reserved)
     assert max_parallel_chunks(Config(max_parallel_chunks=asked), chunks) == most
 
 
@@ -267,14 +267,29 @@ def test_the_request_says_how_strict_fonts_are(render: Callable[..., Render]) ->
 
 @pytest.mark.parametrize(
     ("frames", "milliseconds", "lengths"),
+    [(60, 30.0, [60]), (300, 30.0, [150, 150]), (450, 160.0, [113, 113, 113, 111]), (300, 161.0, [38] * 7 + [34])],
+)
+def test_a_fleet_gets_chunks_of_one_length(frames: int, milliseconds: float, lengths: list[int]) -> None:
+    """About 120 frames, 40 where one takes long."""
+    assert [len(each) for each in _slices(Config(), frames, milliseconds)] == lengths
+
+
+@pytest.mark.parametrize(
+    ("workers", "frames", "milliseconds", "lengths"),
     [
-        (60, 30.0, [60]),
-        (61, 30.0, [31, 30]),
-        (300, 30.0, [150, 150]),
-        (450, 160.0, [113, 113, 113, 111]),
-        (300, 161.0, [38] * 7 + [34]),
+        (2, 60, 30.0, [60]),
+        (2, 300, 30.0, [150, 150]),
+        (2, 1800, 30.0, [300] * 6),
+        (2, 300, 161.0, [75] * 4),
+        (8, 300, 30.0, [43] * 6 + [42]),
+        (8, 900, 30.0, [113] * 7 + [109]),
+        (32, 3000, 30.0, [94] * 31 + [86]),
+        (1, 300, 30.0, [300]),
     ],
 )
-def test_chunks_of_one_length_come_in_pairs(frames: int, milliseconds: float, lengths: list[int]) -> None:
-    """So that two workers end together: about 120 frames, 40 where one takes long, one chunk for what is short."""
+def test_a_machine_gets_as_many_chunks_for_each_worker(
+    monkeypatch: pytest.MonkeyPatch, workers: int, frames: int, milliseconds: float, lengths: list[int]
+) -> None:
+    """So that they end together: none of fewer than 40 frames, and not many more than 300, 100 where one takes long."""
+    monkeypatch.setenv(PLACES_VARIABLE, str(workers))
     assert [len(each) for each in _slices(Config(), frames, milliseconds)] == lengths
