@@ -236,6 +236,16 @@
       },
     });
 
+  // Nobody hears it, and one that runs keeps two threads busy for as long as the page is open. A page may resume it.
+  for (const name of ["AudioContext", "webkitAudioContext"].filter((each) => each in window))
+    window[name] = new Proxy(window[name], {
+      construct(target, parts, self) {
+        const context = Reflect.construct(target, parts, self);
+        context.suspend();
+        return context;
+      },
+    });
+
   window.__hfMedia = {
     // `frames`: render id -> URL of the picture, seconds into the source.
     show: (frames) =>
