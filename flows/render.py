@@ -14,12 +14,11 @@ from pydantic import BaseModel
 
 from flows.chunks import by_prefect
 from flows.completion import remember, tell_cancelled, tell_finished, when_ended
-from flows.request import RenderRequest, check, output_uri, pinned, project_uri, recorded, render_folder, uri_of
+from flows.request import RenderRequest, check, output_uri, pinned, plan_event, recorded, render_folder, uri_of
 from flows.status import missing
 from flows.stopping import stop_what_is_left
 from lambda_handler import storage
 from lambda_handler.errors import MissingPlanArtifact, RenderCancelled, RenderError, StorageUnavailable
-from lambda_handler.events import PlanEvent
 from lambda_handler.manifest import Manifest, load
 from lambda_handler.render_folder import RenderFolder
 from tasks.admission import admitted
@@ -140,13 +139,7 @@ def _ended(request: RenderRequest, stack: Stack, engine: Engine) -> RenderOutcom
 def _rendered(request: RenderRequest, stack: Stack, folder: RenderFolder, engine: Engine) -> RenderOutcome:
     started = time.monotonic()
     with invoking(stack):
-        event = PlanEvent(
-            action="plan",
-            project_s3_uri=project_uri(request, stack),
-            plan_output_s3_prefix=folder.prefix,
-            output_s3_uri=output_uri(request, stack),
-            config=request.config,
-        )
+        event = plan_event(request, stack)
         before = set(storage.listing(folder.chunks))
         captured = None
         try:

@@ -100,6 +100,17 @@ def output_uri(request: RenderRequest, stack: Stack) -> str:
     return storage.join(stack.outputs, path.as_posix())
 
 
+def plan_event(request: RenderRequest, stack: Stack) -> PlanEvent:
+    """What a worker is asked first. The project is uploaded for it where it has to be."""
+    return PlanEvent(
+        action="plan",
+        project_s3_uri=project_uri(request, stack),
+        plan_output_s3_prefix=render_folder(request, stack),
+        output_s3_uri=output_uri(request, stack),
+        config=request.config,
+    )
+
+
 def project_uri(request: RenderRequest, stack: Stack) -> str:
     """The URI of the project; one on this machine is uploaded first, when the stack is on AWS."""
     uri = uri_of(request.project)

@@ -27,6 +27,10 @@ class Invoker(Protocol):
         """Begins what the first role would have to wait for."""
         ...
 
+    def begin(self, event: Mapping[str, Any]) -> None:
+        """Has the role played from now on, where that costs nothing: `invoke` gives its answer."""
+        ...
+
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """The handler's result. Raises the RenderError that it reported."""
         ...

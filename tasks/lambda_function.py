@@ -100,6 +100,9 @@ class LambdaFunction:
     def make_ready(self) -> None:
         """Nothing to do: what stands by for an invocation is Lambda's affair."""
 
+    def begin(self, event: Mapping[str, Any]) -> None:
+        """Nothing: an invocation that nobody has asked for yet would cost all the same."""
+
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """The result of the role, by whichever of its invocations has one first.
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -41,6 +42,8 @@ class LocalWorkers:
         # A log for each worker that was ever started: one that has died is quoted by its own.
         self._numbers = count()
         self._ready = min(READY, stack.processes)
+        self._begun: dict[str, Future[dict[str, Any]]] = {}
+        self._beginning = ThreadPoolExecutor(1, "begun")
         for _ in range(stack.processes - self._ready):
             self._idle.put(None)
 
@@ -49,11 +52,19 @@ class LocalWorkers:
 
         They have what is imported then, and are spared half a second of CPU each.
         """
-        self._begin(copied=is_alone())
+        self._start_ready(copied=is_alone())
+
+    def begin(self, event: Mapping[str, Any]) -> None:
+        """Has a worker play the role from now on: `invoke` gives its answer, once."""
+        self._begun[_name(event)] = self._beginning.submit(self._played, event)
 
     def invoke(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Waits for an idle worker and has it play the role. Raises WorkerLost when it dies over it."""
-        self._begin(copied=False)
+        begun = self._begun.pop(_name(event), None)
+        return begun.result() if begun else self._played(event)
+
+    def _played(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        self._start_ready(copied=False)
         worker = self._idle.get()
         try:
             if worker is None:
@@ -87,7 +98,7 @@ class LocalWorkers:
             worker.wait()
         self._scratch.cleanup()
 
-    def _begin(self, *, copied: bool) -> None:
+    def _start_ready(self, *, copied: bool) -> None:
         with self._lock:
             ready, self._ready = self._ready, 0
         for _ in range(ready):
@@ -105,6 +116,10 @@ class LocalWorkers:
             worker = _Worker(*begun, log)
             self._workers.append(worker)
             return worker
+
+
+def _name(event: Mapping[str, Any]) -> str:
+    return json.dumps(event, sort_keys=True)
 
 
 class _Worker:

@@ -16,14 +16,14 @@ from rich.console import Console
 from flows.cli.reporting import Json, plain, reported
 from flows.cli.stacks import Root, StackName, chosen, folder_of
 from flows.console import RenderBar, lasting, size
-from flows.request import RenderRequest, check, format_for, pinned, recorded, render_folder, uri_of
+from flows.request import RenderRequest, check, format_for, pinned, plan_event, recorded, render_folder, uri_of
 from flows.status import find
 from flows.stills import is_video, make_stills, video_of
 from lambda_handler import storage
 from lambda_handler.errors import InvalidConfig
-from lambda_handler.events import Config, parse_config
+from lambda_handler.events import Config, parse_config, to_wire
 from lambda_handler.render_folder import RenderFolder, is_part
-from tasks.invoke import invoker, invoking
+from tasks.invoke import Invoker, invoker, invoking
 from tasks.local_stack import LocalStack, default_root
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def resume(
         with chosen(stack, root) as named:
             folder = find(render, named.renders)
             place = _allowing_what_was_asked_for(named, folder, workers) if isinstance(named, LocalStack) else named
-        with _prefect(console, place) as ui, place.storage():
+        with _workers(place), _prefect(console) as ui, place.storage():
             from flows.render import resume as resume_flow  # noqa: PLC0415 - after the API is known
 
             with RenderBar(folder, console):
@@ -169,14 +169,18 @@ def _request(
 
 def _run(request: RenderRequest, stack: LocalStack, *, fresh: bool, console: Console) -> tuple[RenderOutcome, str]:
     request = pinned(request, stack)
-    folder = render_folder(request, stack)
-    with _prefect(console, stack) as ui, stack.storage():
-        from flows.render import render as render_flow  # noqa: PLC0415 - after the API is known
-
+    folder = RenderFolder(render_folder(request, stack))
+    with _workers(stack) as workers, stack.storage():
         if fresh:
-            storage.delete_all(folder, filter(is_part, storage.listing(folder)))
-        with RenderBar(RenderFolder(folder), console):
-            return render_flow(request, stack), ui
+            storage.delete_all(folder.prefix, filter(is_part, storage.listing(folder.prefix)))
+        # A mark of before is no mark of this run: the plan would hear it, too.
+        storage.delete(folder.cancel)
+        workers.begin(to_wire(plan_event(request, stack)))
+        with _prefect(console) as ui:
+            from flows.render import render as render_flow  # noqa: PLC0415 - after the API is known
+
+            with RenderBar(folder, console):
+                return render_flow(request, stack), ui
 
 
 def _allowing_what_was_asked_for(stack: LocalStack, folder: RenderFolder, workers: int | None) -> LocalStack:
@@ -189,28 +193,32 @@ def _allowing_what_was_asked_for(stack: LocalStack, folder: RenderFolder, worker
 
 
 @contextmanager
-def _prefect(console: Console, stack: Stack) -> Iterator[str]:
-    """Runs flows against the API that there is, and says which; gives the address of its UI.
-
-    The stack's workers begin while Prefect is imported.
-    """
+def _workers(stack: Stack) -> Iterator[Invoker]:
+    """The stack's invoker, ready for the first role, which is asked for when Prefect is imported."""
     with invoking(stack):
-        invoker(stack).make_ready()
-        # Importing makes a lot and throws little away: it is looked for later, and not among the modules.
-        gc.disable()
-        from flows.prefect_server import connected, ensure_api  # noqa: PLC0415 - prefect takes 2 s to import
+        workers = invoker(stack)
+        workers.make_ready()
+        yield workers
 
-        with console.status("Looking for Prefect…"):
-            api = ensure_api()
-        if api.notice:
-            console.print(f"[yellow]notice[/yellow]  {plain(api.notice)}")
-        console.print(f"Prefect UI  {api.ui_url}" + ("  (started in the background)" if api.started else ""))
-        with connected(api.api_url, quiet=True):
-            import flows.render  # noqa: F401, PLC0415 - after the API is known
 
-            gc.freeze()
-            gc.enable()
-            yield api.ui_url
+@contextmanager
+def _prefect(console: Console) -> Iterator[str]:
+    """Runs flows against the API that there is, and says which; gives the address of its UI."""
+    # Importing makes a lot and throws little away: it is looked for later, and not among the modules.
+    gc.disable()
+    from flows.prefect_server import connected, ensure_api  # noqa: PLC0415 - prefect takes 2 s to import
+
+    with console.status("Looking for Prefect…"):
+        api = ensure_api()
+    if api.notice:
+        console.print(f"[yellow]notice[/yellow]  {plain(api.notice)}")
+    console.print(f"Prefect UI  {api.ui_url}" + ("  (started in the background)" if api.started else ""))
+    with connected(api.api_url, quiet=True):
+        import flows.render  # noqa: F401, PLC0415 - after the API is known
+
+        gc.freeze()
+        gc.enable()
+        yield api.ui_url
 
 
 def _tell(outcome: RenderOutcome, ui: str) -> None:
