@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from flows.background import Running, recorded, start
 from lambda_handler.errors import PrefectServerFailed
@@ -105,16 +106,21 @@ def connected(api_url: str, *, quiet: bool) -> Iterator[None]:
     """
     from prefect.logging.configuration import setup_logging  # noqa: PLC0415 - prefect takes 2 s to import
     from prefect.settings import (  # noqa: PLC0415 - see above
+        PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
         PREFECT_API_URL,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
         temporary_settings,
     )
 
-    if _is_here(api_url) and HOST not in (unproxied := os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))):
-        # Prefect's client would ask this machine through http_proxy.
-        os.environ["no_proxy"] = f"{unproxied},{HOST}".strip(",")
     # A run ends up to a second later for its heartbeats; whoever sits at the console needs none to see it die.
-    with temporary_settings({PREFECT_API_URL: api_url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    settings: dict[Any, Any] = {PREFECT_API_URL: api_url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    if _is_here(api_url):
+        # There is no TLS to http://127.0.0.1, and each of six clients would read all authorities' certificates for it.
+        settings[PREFECT_API_TLS_INSECURE_SKIP_VERIFY] = True
+        if HOST not in (unproxied := os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))):
+            # Prefect's client would ask this machine through http_proxy.
+            os.environ["no_proxy"] = f"{unproxied},{HOST}".strip(",")
+    with temporary_settings(settings):
         setup_logging()
         if quiet:
             _silence_console()

@@ -6,13 +6,17 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
-from multiprocessing import get_context
+from multiprocessing import connection, get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import IO, Protocol
 
 from lambda_handler.toolchain import CHECKOUT
+
+ENDING_SECONDS = 0.001
 
 
 class WorkerProcess(Protocol):
@@ -75,11 +79,8 @@ def copy(environment: Mapping[str, str], log: Path, inherited: Iterable[IO[str]]
             pipe.close()
         for ours in (to, answers):
             os.close(ours)
-        for theirs, standard in (
-            (events, 0),
-            (answering, 1),
-            (os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2),
-        ):
+        told = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        for theirs, standard in ((events, 0), (answering, 1), (told, 2)):
             os.dup2(theirs, standard)
             os.close(theirs)
         os.chdir(CHECKOUT)
@@ -89,8 +90,13 @@ def copy(environment: Mapping[str, str], log: Path, inherited: Iterable[IO[str]]
         tempfile.tempdir = None
         serve()
 
+    pipes = os.fdopen(to, "w", encoding="utf-8"), os.fdopen(answers, encoding="utf-8")
     try:
-        return _Copy(play), os.fdopen(to, "w", encoding="utf-8"), os.fdopen(answers, encoding="utf-8")
+        return _Copy(play), *pipes
+    except OSError:
+        for pipe in pipes:
+            pipe.close()
+        raise
     finally:
         os.close(events)
         os.close(answering)
@@ -102,15 +108,19 @@ class _Copy:
     def __init__(self, play: Callable[[], None]) -> None:
         self._process: BaseProcess = get_context("fork").Process(target=play, daemon=True)
         self._process.start()
+        # Whoever asks at the same time as another finds nothing to wait for, and no status yet.
+        self._asking = threading.Lock()
 
     def poll(self) -> int | None:
-        return self._process.exitcode
+        with self._asking:
+            return self._process.exitcode
 
     def wait(self, timeout: float | None = None) -> int:
-        self._process.join(timeout)
-        status = self._process.exitcode
-        if status is None:
+        if not connection.wait([self._process.sentinel], timeout):
             raise subprocess.TimeoutExpired("a copy of this process", timeout or 0.0)
+        # Its last pipe is closed a moment before it has ended.
+        while (status := self.poll()) is None:
+            time.sleep(ENDING_SECONDS)
         return status
 
     def kill(self) -> None:

@@ -29,7 +29,7 @@ from lambda_handler.errors import (
 from lambda_handler.storage import file_uri
 from tasks.invoke import invoker, invoking
 from tasks.local_stack import LocalStack
-from tasks.local_workers import LocalWorkers
+from tasks.local_workers import LocalWorkers, _Worker
 from tasks.worker_process import is_alone
 
 Event = dict[str, Any]
@@ -238,11 +238,34 @@ def test_at_most_as_many_events_are_played_at_once_as_there_are_processes(
     assert len(seen) == 2
 
 
+def test_a_role_that_was_begun_is_not_played_twice(
+    workers: LocalWorkers, plan: Callable[..., Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who invokes it gets its answer, or its error. Who invokes it again has it played again."""
+    played: list[Event] = []
+    ask = _Worker.ask
+
+    def asked(worker: _Worker, event: Event) -> Event:
+        played.append(event)
+        return ask(worker, event)
+
+    monkeypatch.setattr(_Worker, "ask", asked)
+    good, bad = plan(), {**plan(), "Config": {"fps": 31}}
+    for event in (good, bad):
+        workers.begin(event)
+    assert workers.invoke(dict(good))["TotalFrames"] == 30
+    with pytest.raises(InvalidConfig):
+        workers.invoke(bad)
+    assert played == [good, bad]
+    workers.invoke(good)
+    assert played == [good, bad, good]
+
+
 ALONE = """
 import json, sys
 from pathlib import Path
 from tasks.local_stack import LocalStack
-from tasks.local_workers import LocalWorkers
+from tasks.local_workers import LocalWorkers, _Worker
 
 workers = LocalWorkers(LocalStack(root=Path(sys.argv[1]), processes=2))
 workers.make_ready()
