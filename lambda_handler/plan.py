@@ -12,6 +12,7 @@ from importlib.metadata import version
 from math import ceil, inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from lambda_handler import archive, encode, storage, toolchain, usage
@@ -54,9 +55,21 @@ DEFAULT_FPS = "30"
 # Frames per chunk by the measured milliseconds of a frame: what serves a simulated fleet best (benchmarks/fleet.py),
 # several seconds of work each. So few classes, so far apart, that the same project is cut the same way every time.
 CHUNK_FRAMES = ((160, 120), (inf, 40))
-# One machine has few workers, which take one chunk after another, and beginning one is 0.6 s of CPU.
+# Of a page that stands still a frame is 3 to 5 ms, and beginning a chunk 0.6 s of CPU.
+STANDING_CHUNK_FRAMES = 600
+# One machine has few workers, which take one chunk after another.
 LONGER_ON_ONE_MACHINE = 2.5
-SHORTEST_CHUNK = 40
+SHORTEST_PART = 3
+# In eighteenths of the video: where it is looked at, and where frames are drawn to measure it.
+LOOKED_AT = range(1, 18, 2)
+DRAWN = (3, 9, 15)
+
+
+class Speed(NamedTuple):
+    """Milliseconds that the dearest of a few frames takes to draw; whether each was the picture before it again."""
+
+    milliseconds: float
+    stands_still: bool
 
 
 def plan(event: PlanEvent, at: Telling) -> PlanResult:
@@ -210,7 +223,7 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         check_decodable(toolchain.ffmpeg(), videos, sources, site, rate)
         with playing(toolchain.ffmpeg(), videos, site, rate) as player:
             composition.show(player)
-            milliseconds = _measured(composition, taken.pictures, frames, rate)
+            speed = _measured(composition, taken.pictures, frames, rate)
         composition.problems.check()
         at("The sound was being mixed")
         sound = soundtrack(
@@ -243,7 +256,7 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         duration=duration,
         total_frames=frames,
         format=config.format,
-        chunks=tuple((cut.start, cut.end) for cut in _slices(config, frames, milliseconds)),
+        chunks=tuple((cut.start, cut.end) for cut in _slices(config, frames, speed)),
         tools=tools(taken),
         capture=taken.model_copy(update={"untimed": untimed}),
         encoder=encode.encoder_for(config),
@@ -251,7 +264,7 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         videos=videos,
         audio=publish_one(f"audio{sound.file.suffix}", sound.file, folder.artifacts, "sound") if sound.file else None,
         warnings=(*page.warnings, *silent, *told, *unheard, *sound.warnings),
-        measured_ms_per_frame=round(milliseconds, 1),
+        measured_ms_per_frame=round(speed.milliseconds, 1),
     )
 
 
@@ -355,34 +368,50 @@ def _frame_rate(config: Config, page: CompiledPage) -> str:
     return fps
 
 
-def _measured(composition: CompositionPage, kind: PictureKind, frames: int, fps: Fraction) -> float:
-    """Milliseconds for the dearest of a few frames, each taken twice and the better time counted."""
-    dearest = 0.0
-    for index in sorted({frames // 6, frames // 2, frames * 5 // 6}):
-        times = []
-        for moment in (index, min(index + 1, frames - 1)):
-            began = time.perf_counter()
-            composition.seek(frame_time(moment, fps))
-            composition.picture(kind)
-            times.append((time.perf_counter() - began) * 1000)
-        dearest = max(dearest, min(times))
-    return dearest
+def _measured(composition: CompositionPage, kind: PictureKind, frames: int, fps: Fraction) -> Speed:
+    """Of a few frames, each with the one behind it: the better of their times counts."""
+    dearest, stands_still = 0.0, True
+    for part in LOOKED_AT:
+        index = frames * part // 18
+        pair = [frame_time(moment, fps) for moment in (index, min(index + 1, frames - 1))]
+        if part in DRAWN:
+            times, pictures = zip(*(_drawn(composition, kind, seconds) for seconds in pair), strict=True)
+            dearest = max(dearest, min(times))
+            stands_still = stands_still and pictures[0] == pictures[1]
+        elif stands_still:
+            composition.seek(pair[0])
+            composition.flush()
+            composition.seek(pair[1])
+            stands_still = not composition.has_changed()
+    return Speed(dearest, stands_still)
 
 
-def _count(frames: int, milliseconds: float, workers: int | None) -> int:
+def _drawn(composition: CompositionPage, kind: PictureKind, seconds: float) -> tuple[float, bytes]:
+    """Milliseconds that the frame at `seconds` takes, and its picture."""
+    began = time.perf_counter()
+    composition.seek(seconds)
+    picture = composition.picture(kind)
+    return (time.perf_counter() - began) * 1000, picture
+
+
+def _count(frames: int, speed: Speed, workers: int | None) -> int:
     """How many chunks of about CHUNK_FRAMES; on one machine as many for each of its `workers`: they end together."""
-    wanted = next(size for bound, size in CHUNK_FRAMES if milliseconds <= bound)
+    (cheap, wanted), *_ = CHUNK_FRAMES
+    if speed.stands_still and speed.milliseconds <= cheap:
+        wanted = STANDING_CHUNK_FRAMES
+    else:
+        wanted = next(size for bound, size in CHUNK_FRAMES if speed.milliseconds <= bound)
     if workers is None:
         return max(1, round(frames / wanted))
     turns = max(1, round(frames / (workers * wanted * LONGER_ON_ONE_MACHINE)))
-    return max(1, min(workers * turns, frames // SHORTEST_CHUNK))
+    return max(1, min(workers * turns, SHORTEST_PART * frames // wanted))
 
 
-def _slices(config: Config, frames: int, milliseconds: float) -> tuple[FrameRange, ...]:
+def _slices(config: Config, frames: int, speed: Speed) -> tuple[FrameRange, ...]:
     workers = None if usage.function() else _places()
     target = config.target_chunk_frames
     if not (config.chunk_size or target or config.max_parallel_chunks):
-        target = ceil(frames / _count(frames, milliseconds, workers))
+        target = ceil(frames / _count(frames, speed, workers))
     return slices(
         frames,
         chunk_size=config.chunk_size,

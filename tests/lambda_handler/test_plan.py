@@ -17,7 +17,7 @@ from lambda_handler import storage, toolchain
 from lambda_handler.errors import RenderCancelled
 from lambda_handler.events import PLACES_VARIABLE, Config
 from lambda_handler.handler import handler
-from lambda_handler.plan import _slices, max_parallel_chunks
+from lambda_handler.plan import Speed, _slices, max_parallel_chunks
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.storage import file_uri
 
@@ -235,9 +235,9 @@ def test_a_cancelled_render_is_not_planned(planned: Render, roots: Path, monkeyp
     shutil.rmtree(roots / "render")
     folder = RenderFolder(planned.folder)
 
-    def cancelling(*_: object) -> float:
+    def cancelling(*_: object) -> Speed:
         storage.write(folder.cancel, b"")
-        return 10.0
+        return Speed(10.0, False)
 
     monkeypatch.setattr("lambda_handler.plan._measured", cancelling)
     with pytest.raises(RuntimeError) as caught:
@@ -271,7 +271,37 @@ def test_the_request_says_how_strict_fonts_are(render: Callable[..., Render]) ->
 )
 def test_a_fleet_gets_chunks_of_one_length(frames: int, milliseconds: float, lengths: list[int]) -> None:
     """About 120 frames, 40 where one takes long."""
-    assert [len(each) for each in _slices(Config(), frames, milliseconds)] == lengths
+    assert [len(each) for each in _slices(Config(), frames, Speed(milliseconds, False))] == lengths
+
+
+@pytest.mark.parametrize(
+    ("workers", "frames", "milliseconds", "lengths"),
+    [
+        (None, 1800, 30.0, [600] * 3),
+        (None, 300, 161.0, [38] * 7 + [34]),
+        (2, 300, 30.0, [300]),
+        (2, 1800, 30.0, [900] * 2),
+    ],
+)
+def test_a_page_that_stands_still_gets_longer_chunks(
+    monkeypatch: pytest.MonkeyPatch, workers: int | None, frames: int, milliseconds: float, lengths: list[int]
+) -> None:
+    """About 600 frames: to begin a chunk takes longer than 100 of them. Not where drawing one would be dear."""
+    if workers:
+        monkeypatch.setenv(PLACES_VARIABLE, str(workers))
+    assert [len(each) for each in _slices(Config(), frames, Speed(milliseconds, True))] == lengths
+
+
+@pytest.mark.parametrize(
+    ("moves", "chunks"), [("#b{animation:go 3s linear infinite}@keyframes go{to{rotate:360deg}}", 2), ("", 1)]
+)
+def test_whether_a_page_stands_still_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, render: Callable[..., Render], moves: str, chunks: int
+) -> None:
+    """In pairs of frames all over it."""
+    monkeypatch.setenv(PLACES_VARIABLE, "2")
+    box = f'<style>{moves}</style><div id="b" style="position:absolute;width:50px;height:50px;background:red"></div>'
+    assert render(page(box, duration="10")).plan()["ChunkCount"] == chunks
 
 
 @pytest.mark.parametrize(
@@ -292,4 +322,4 @@ def test_a_machine_gets_as_many_chunks_for_each_worker(
 ) -> None:
     """So that they end together: none of fewer than 40 frames, and not many more than 300, 100 where one takes long."""
     monkeypatch.setenv(PLACES_VARIABLE, str(workers))
-    assert [len(each) for each in _slices(Config(), frames, milliseconds)] == lengths
+    assert [len(each) for each in _slices(Config(), frames, Speed(milliseconds, False))] == lengths
