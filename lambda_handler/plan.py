@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import cache
 from importlib.metadata import version
-from math import ceil, inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from lambda_handler import archive, encode, storage, toolchain, usage
@@ -21,6 +18,7 @@ from lambda_handler.browser import arguments, launched
 from lambda_handler.compile.fetch import Network
 from lambda_handler.compile.fonts import FontStrictness
 from lambda_handler.compile.page import CompiledPage, compile_page, init_script
+from lambda_handler.cut import cut, max_parallel_chunks, measured
 from lambda_handler.errors import (
     CompositionInvalid,
     InvalidConfig,
@@ -30,21 +28,19 @@ from lambda_handler.errors import (
     ProjectNotFound,
 )
 from lambda_handler.events import (
-    DEFAULT_MAX_PARALLEL_CHUNKS,
     FRAME_RATES,
-    PLACES_VARIABLE,
     Config,
     PlanEvent,
     PlanResult,
     to_wire,
 )
-from lambda_handler.formats import FASTEST_GIF, FORMATS, PictureKind
-from lambda_handler.grid import FrameRange, frame_time, slices, total_frames
+from lambda_handler.formats import FASTEST_GIF, FORMATS
+from lambda_handler.grid import total_frames
 from lambda_handler.limits import Telling, unless_cancelled
 from lambda_handler.manifest import SCHEMA, Capture, Manifest, Tools, digest, load
 from lambda_handler.media_clips import MediaClip, clips
 from lambda_handler.media_sources import MediaSource, page_facts, probe, probe_all
-from lambda_handler.page.session import CompositionPage, opened
+from lambda_handler.page.session import opened
 from lambda_handler.render_folder import RenderFolder
 from lambda_handler.resolution import device_scale
 from lambda_handler.site import INIT_SCRIPT, are_there, publish, publish_one, stage
@@ -52,24 +48,6 @@ from lambda_handler.video.freeze import check_decodable, frozen
 from lambda_handler.video.player import playing
 
 DEFAULT_FPS = "30"
-# Frames per chunk by the measured milliseconds of a frame: what serves a simulated fleet best (benchmarks/fleet.py),
-# several seconds of work each. So few classes, so far apart, that the same project is cut the same way every time.
-CHUNK_FRAMES = ((160, 120), (inf, 40))
-# Of a page that stands still a frame is 3 to 5 ms, and beginning a chunk 0.6 s of CPU.
-STANDING_CHUNK_FRAMES = 600
-# One machine has few workers, which take one chunk after another.
-LONGER_ON_ONE_MACHINE = 2.5
-SHORTEST_PART = 3
-# In eighteenths of the video: where it is looked at, and where frames are drawn to measure it.
-LOOKED_AT = range(1, 18, 2)
-DRAWN = (3, 9, 15)
-
-
-class Speed(NamedTuple):
-    """Milliseconds that the dearest of a few frames takes to draw; whether each was the picture before it again."""
-
-    milliseconds: float
-    stands_still: bool
 
 
 def plan(event: PlanEvent, at: Telling) -> PlanResult:
@@ -121,21 +99,6 @@ def record_request(event: PlanEvent) -> None:
     """Leaves the request in the render folder: with it, and nothing else, the render can be resumed."""
     asked = {name: value for name, value in to_wire(event).items() if name not in ("Action", "PlanProtocol")}
     storage.write(RenderFolder(event.plan_output_s3_prefix).request, json.dumps(asked, indent=1).encode())
-
-
-def max_parallel_chunks(config: Config, chunks: int) -> int:
-    """How many of the `chunks` may be rendered at once: as asked for, and no more than the stack has places for.
-
-    More would only be throttled. The stack tells its limit in HYPERFRAMES_MAX_PARALLEL_CHUNKS.
-    """
-    asked = config.max_parallel_chunks or DEFAULT_MAX_PARALLEL_CHUNKS
-    return min(asked, chunks, _places() or chunks)
-
-
-def _places() -> int | None:
-    """How many chunks the stack renders at once, where it says so."""
-    told = os.environ.get(PLACES_VARIABLE)
-    return max(1, int(told)) if told else None
 
 
 def fetch_project(uri: str, target: Path) -> None:
@@ -223,7 +186,7 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         check_decodable(toolchain.ffmpeg(), videos, sources, site, rate)
         with playing(toolchain.ffmpeg(), videos, site, rate) as player:
             composition.show(player)
-            speed = _measured(composition, taken.pictures, frames, rate)
+            speed = measured(composition, taken.pictures, frames, rate)
         composition.problems.check()
         at("The sound was being mixed")
         sound = soundtrack(
@@ -256,7 +219,7 @@ def _made(config: Config, project: Path, request: str, folder: RenderFolder, scr
         duration=duration,
         total_frames=frames,
         format=config.format,
-        chunks=tuple((cut.start, cut.end) for cut in _slices(config, frames, speed)),
+        chunks=tuple((part.start, part.end) for part in cut(config, frames, speed)),
         tools=tools(taken),
         capture=taken.model_copy(update={"untimed": untimed}),
         encoder=encode.encoder_for(config),
@@ -366,55 +329,3 @@ def _frame_rate(config: Config, page: CompiledPage) -> str:
             resolution="Ask for fps 50 or less.",
         )
     return fps
-
-
-def _measured(composition: CompositionPage, kind: PictureKind, frames: int, fps: Fraction) -> Speed:
-    """Of a few frames, each with the one behind it: the better of their times counts."""
-    dearest, stands_still = 0.0, True
-    for part in LOOKED_AT:
-        index = frames * part // 18
-        pair = [frame_time(moment, fps) for moment in (index, min(index + 1, frames - 1))]
-        if part in DRAWN:
-            times, pictures = zip(*(_drawn(composition, kind, seconds) for seconds in pair), strict=True)
-            dearest = max(dearest, min(times))
-            stands_still = stands_still and pictures[0] == pictures[1]
-        elif stands_still:
-            composition.seek(pair[0])
-            composition.flush()
-            composition.seek(pair[1])
-            stands_still = not composition.has_changed()
-    return Speed(dearest, stands_still)
-
-
-def _drawn(composition: CompositionPage, kind: PictureKind, seconds: float) -> tuple[float, bytes]:
-    """Milliseconds that the frame at `seconds` takes, and its picture."""
-    began = time.perf_counter()
-    composition.seek(seconds)
-    picture = composition.picture(kind)
-    return (time.perf_counter() - began) * 1000, picture
-
-
-def _count(frames: int, speed: Speed, workers: int | None) -> int:
-    """How many chunks of about CHUNK_FRAMES; on one machine as many for each of its `workers`: they end together."""
-    (cheap, wanted), *_ = CHUNK_FRAMES
-    if speed.stands_still and speed.milliseconds <= cheap:
-        wanted = STANDING_CHUNK_FRAMES
-    else:
-        wanted = next(size for bound, size in CHUNK_FRAMES if speed.milliseconds <= bound)
-    if workers is None:
-        return max(1, round(frames / wanted))
-    turns = max(1, round(frames / (workers * wanted * LONGER_ON_ONE_MACHINE)))
-    return max(1, min(workers * turns, SHORTEST_PART * frames // wanted))
-
-
-def _slices(config: Config, frames: int, speed: Speed) -> tuple[FrameRange, ...]:
-    workers = None if usage.function() else _places()
-    target = config.target_chunk_frames
-    if not (config.chunk_size or target or config.max_parallel_chunks):
-        target = ceil(frames / _count(frames, speed, workers))
-    return slices(
-        frames,
-        chunk_size=config.chunk_size,
-        target_chunk_frames=target,
-        max_parallel_chunks=config.max_parallel_chunks or max(DEFAULT_MAX_PARALLEL_CHUNKS, workers or 1),
-    )

@@ -96,6 +96,7 @@ class LocalWorkers:
             worker.dismiss()
         for worker in workers:
             worker.wait()
+        self._beginning.shutdown()
         self._scratch.cleanup()
 
     def _start_ready(self, *, copied: bool) -> None:

@@ -72,13 +72,12 @@ def copy(environment: Mapping[str, str], log: Path, inherited: Iterable[IO[str]]
 
     events, to = os.pipe()
     answers, answering = os.pipe()
+    ours = os.fdopen(to, "w", encoding="utf-8"), os.fdopen(answers, encoding="utf-8")
 
     def play() -> None:
         os.setsid()
-        for pipe in inherited:
+        for pipe in (*inherited, *ours):
             pipe.close()
-        for ours in (to, answers):
-            os.close(ours)
         told = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         for theirs, standard in ((events, 0), (answering, 1), (told, 2)):
             os.dup2(theirs, standard)
@@ -90,11 +89,10 @@ def copy(environment: Mapping[str, str], log: Path, inherited: Iterable[IO[str]]
         tempfile.tempdir = None
         serve()
 
-    pipes = os.fdopen(to, "w", encoding="utf-8"), os.fdopen(answers, encoding="utf-8")
     try:
-        return _Copy(play), *pipes
+        return _Copy(play), *ours
     except OSError:
-        for pipe in pipes:
+        for pipe in ours:
             pipe.close()
         raise
     finally:

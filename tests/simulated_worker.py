@@ -14,6 +14,7 @@ from typing import Any
 from simulated import Asked
 
 from lambda_handler import storage
+from lambda_handler.cut import max_parallel_chunks
 from lambda_handler.errors import RenderError
 from lambda_handler.events import (
     AssembleEvent,
@@ -27,7 +28,7 @@ from lambda_handler.events import (
 )
 from lambda_handler.handler import on_the_wire
 from lambda_handler.manifest import Capture, Encoder, Manifest, Tools, digest, load, load_checked
-from lambda_handler.plan import max_parallel_chunks, record_request
+from lambda_handler.plan import record_request
 from lambda_handler.progress import Heartbeat
 from lambda_handler.render_folder import RenderFolder
 
