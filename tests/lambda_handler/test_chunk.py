@@ -263,10 +263,8 @@ def test_a_chunk_tells_where_its_time_went(planned: Render) -> None:
 
 def test_a_script_that_fails_on_the_way_fails_the_chunk(render: Callable[..., Render]) -> None:
     """A wrong picture is not delivered; the plan looks at a few moments only."""
-    body = (
-        BOX
-        + "<script>addEventListener('hf-seek', e => { if (Math.round(e.detail.time * 30) === 24) throw Error('late') })</script>"
-    )
+    late = "if (Math.round(e.detail.time * 30) === 24) throw Error('late')"
+    body = f"{BOX}<script>addEventListener('hf-seek', e => {{ {late} }})</script>"
     made = render(page(body), chunkSize=15)
     made.plan()
     made.chunk(0)
