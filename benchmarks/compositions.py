@@ -1,4 +1,4 @@
-"""The compositions that are rendered: a small one of each kind that costs in a way of its own, SECONDS each."""
+"""The compositions that are rendered: a small one of each kind that costs in a way of its own, most of SECONDS each."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ EXAMPLES = ("orbit", "product-teaser", "quarterly-metrics")
 
 @dataclass(frozen=True)
 class Composition:
-    """One page, of `width` x `height` px. `still`: most of its frames are the ones before them."""
+    """One page, of `width` x `height` px and `seconds`. `still`: most of its frames are the ones before them."""
 
     name: str
     body: str
     width: int = 1920
     height: int = 1080
+    seconds: int = SECONDS
     still: bool = False
     video: bool = False
 
@@ -36,8 +37,9 @@ class Composition:
             f"html,body{{margin:0;width:{self.width}px;height:{self.height}px;overflow:hidden;"
             "font-family:Inter,sans-serif;color:#f4f6fb;background:#10182c}"
             f"#root{{position:relative;width:{self.width}px;height:{self.height}px;overflow:hidden}}"
-            f'</style></head><body><div id="root" data-composition-id="main" data-start="0" data-duration="{SECONDS}" '
-            f'data-width="{self.width}" data-height="{self.height}">{self.body}</div></body></html>'
+            f'</style></head><body><div id="root" data-composition-id="main" data-start="0" '
+            f'data-duration="{self.seconds}" data-width="{self.width}" data-height="{self.height}">{self.body}</div>'
+            "</body></html>"
         )
 
 
@@ -75,6 +77,20 @@ _LINES = "".join(
     )
 )
 
+_SLIDES_AT = (0, 9, 21, 31, 40, 51)
+_SLIDES = "".join(
+    f'<section id="s{number}" style="position:absolute;inset:0;opacity:0;'
+    f'background:linear-gradient(120deg,#10182c,{tint})">'
+    f'<h1 style="position:absolute;left:160px;top:140px;font-size:96px;margin:0">Chapter {number + 1}</h1>'
+    + "".join(
+        f'<p class="point" style="position:absolute;left:164px;top:{340 + 120 * row}px;font-size:52px;margin:0">'
+        f"{words}</p>"
+        for row, words in enumerate(("What was planned", "What has been done", "What comes next"))
+    )
+    + "</section>"
+    for number, tint in enumerate(("#22386b", "#4b2768", "#1f5a58", "#6b3a22", "#2a4d7d", "#5a2340"))
+)
+
 COMPOSITIONS = (
     Composition("still", _STILL + _timeline(f"tl.set('#t',{{opacity:1}},0).set({{}},{{}},{SECONDS});"), still=True),
     Composition(
@@ -84,6 +100,18 @@ COMPOSITIONS = (
             "tl.from('#t',{x:-80,opacity:0,duration:.5},0).to('#s',{opacity:1,duration:.4},2.2)"
             f".set({{}},{{}},{SECONDS});"
         ),
+        still=True,
+    ),
+    Composition(
+        "slides",
+        _SLIDES
+        + _timeline(
+            f"{list(_SLIDES_AT)}.forEach((at,n)=>{{tl.to('#s'+n,{{opacity:1,duration:.5}},at)"
+            ".from(`#s${n} h1`,{y:60,duration:.7},at)"
+            ".from(`#s${n} .point`,{x:-90,opacity:0,duration:.6,stagger:.4},at+.3)"
+            "});tl.set({},{},60);"
+        ),
+        seconds=60,
         still=True,
     ),
     Composition(
