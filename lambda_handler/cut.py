@@ -19,7 +19,7 @@ from lambda_handler.page.session import CompositionPage
 CHEAP_MS = 160
 CHUNK_FRAMES = 120
 DEAR_CHUNK_FRAMES = 40
-# Of a page that stands still a frame is 3 to 5 ms, and beginning a chunk 0.6 s of CPU.
+# Of a page that stands still a frame is 3 to 5 ms, and beginning a chunk 0.4 s of CPU.
 STANDING_CHUNK_FRAMES = 600
 # One machine has few workers: chunks may be so much longer, as each worker takes one after another, and shorter down to
 # one part of so many, that each may have one.
@@ -91,7 +91,8 @@ def _count(frames: int, speed: Speed, workers: int | None) -> int:
     wanted = _wanted(speed)
     if workers is None:
         return max(1, round(frames / wanted))
-    turns = max(1, round(frames / (workers * wanted * LONGER)))
+    most = max(1, DEFAULT_MAX_PARALLEL_CHUNKS // workers)
+    turns = min(most, max(1, round(frames / (workers * wanted * LONGER))))
     return max(1, min(workers * turns, SHORTEST_PART * frames // wanted))
 
 

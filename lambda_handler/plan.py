@@ -27,13 +27,7 @@ from lambda_handler.errors import (
     ProjectError,
     ProjectNotFound,
 )
-from lambda_handler.events import (
-    FRAME_RATES,
-    Config,
-    PlanEvent,
-    PlanResult,
-    to_wire,
-)
+from lambda_handler.events import FRAME_RATES, Config, PlanEvent, PlanResult, to_wire
 from lambda_handler.formats import FASTEST_GIF, FORMATS
 from lambda_handler.grid import total_frames
 from lambda_handler.limits import Telling, unless_cancelled

@@ -50,7 +50,7 @@ class LocalWorkers:
     def make_ready(self) -> None:
         """Has the first workers begin, once: as copies of this process, where it has no other thread yet.
 
-        They have what is imported then, and are spared half a second of CPU each.
+        They have what is imported then, and are spared a quarter of a second of CPU each.
         """
         self._start_ready(copied=is_alone())
 

@@ -194,7 +194,7 @@ def _allowing_what_was_asked_for(stack: LocalStack, folder: RenderFolder, worker
 
 @contextmanager
 def _workers(stack: Stack) -> Iterator[Invoker]:
-    """The stack's invoker, ready for the first role, which is asked for when Prefect is imported."""
+    """The stack's invoker, its workers begun: the sooner, the more is done when Prefect is imported."""
     with invoking(stack):
         workers = invoker(stack)
         workers.make_ready()

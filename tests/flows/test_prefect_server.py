@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from prefect.settings import PREFECT_API_TLS_INSECURE_SKIP_VERIFY
 
 from flows import prefect_server
 from flows.background import Running
@@ -130,6 +131,16 @@ def test_a_proxy_is_not_asked_for_this_machine(server: PrefectApi, monkeypatch: 
 
         with get_client(sync_client=True) as client:
             assert client.api_healthcheck() is None
+
+
+@pytest.mark.parametrize(
+    ("api_url", "skipped"),
+    [("http://127.0.0.1:4200/api", True), ("https://prefect.example.com/api", False), ("https://127.0.0.1/api", False)],
+)
+def test_certificates_are_checked_wherever_there_is_tls(api_url: str, skipped: bool) -> None:
+    """Only for plain HTTP to this machine are no authorities read."""
+    with connected(api_url, quiet=True):
+        assert PREFECT_API_TLS_INSECURE_SKIP_VERIFY.value() is skipped
 
 
 def test_logs_reach_the_api_and_not_the_console(api: PrefectApi, capfd: pytest.CaptureFixture[str]) -> None:

@@ -83,6 +83,7 @@ def test_whether_a_page_stands_still_is_looked_at(
         (8, 900, 30.0, [113] * 7 + [109]),
         (32, 3000, 30.0, [94] * 31 + [86]),
         (1, 300, 30.0, [300]),
+        (6, 18000, 30.0, [1500] * 12),
     ],
 )
 def test_a_machine_gets_as_many_chunks_for_each_worker(
