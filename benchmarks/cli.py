@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.compositions import written
-from benchmarks.measure import Cost, run, ssim
+from benchmarks.measure import Cost, run, ssim, together
 from benchmarks.table import Line, Sample, tabled
 from flows.prefect_server import state_folder
 from lambda_handler import memory, storage, toolchain
@@ -33,10 +34,12 @@ def main(
     rounds: Annotated[int, typer.Option(help="How often each is rendered by each.")] = 2,
     crf: Annotated[int, typer.Option(help="Constant rate factor of both encoders.")] = 18,
     only: Annotated[list[str] | None, typer.Option(help="Names of compositions; all of them.")] = None,
+    videos: Annotated[int, typer.Option(min=1, help="Videos of each: several are a batch of ours.")] = 1,
 ) -> None:
     """Render every composition with this project and with the reference in turn, and print what both cost.
 
-    The machine should have nothing else to do. Per composition the least of all rounds counts.
+    The machine should have nothing else to do. Per composition the least of all rounds counts. Of several videos of a
+    composition, ours are rows of one batch, and theirs so many commands.
     """
     reference = installed(toolchain.tools_folder() / f"reference-{VERSION}")
     # Starts the background server, if there is none: it would be measured with the first render.
@@ -50,9 +53,10 @@ def main(
             place.mkdir(parents=True, exist_ok=True)
             lossless = _lossless(project.resolve(), place.resolve() / "lossless")
             ours, theirs = [], []
+            projects = [_copied(project, place / "projects" / str(index)) for index in range(videos)]
             for _ in range(rounds):
-                ours.append(_ours(project, place / "ours.mp4", lossless, crf))
-                theirs.append(_theirs(reference.where(online), project, place / "theirs.mp4", lossless, crf))
+                ours.append(_ours(projects, place, lossless, crf))
+                theirs.append(_theirs(reference.where(online), projects, place, lossless, crf))
             shutil.rmtree(lossless.parent)
             lines.append(Line(name, still, tuple(ours), tuple(theirs)))
             typer.echo(tabled(lines[-1:]).splitlines()[2])
@@ -75,14 +79,33 @@ def _lossless(project: Path, folder: Path) -> Path:
     return listed
 
 
-def _ours(project: Path, video: Path, lossless: Path, crf: int) -> Sample:
+def _copied(project: Path, folder: Path) -> Path:
+    """A copy that is no copy to whoever goes by what is in it: none is found rendered already."""
+    shutil.copytree(project, folder, dirs_exist_ok=True)
+    page = folder / "index.html"
+    page.write_text(f"{page.read_text('utf-8')}<!-- {folder.name} -->\n", "utf-8")
+    return folder
+
+
+def _ours(projects: Sequence[Path], place: Path, lossless: Path, crf: int) -> Sample:
+    videos = [place / f"ours-{project.name}.mp4" for project in projects]
     with tempfile.TemporaryDirectory(prefix="bench-") as root:
-        cost = run([*_render(project, video, root), "--crf", str(crf)], os.environ, _server())
-    return _sample(cost, video, lossless)
+        rendering = _render(projects[0], videos[0], crf) if len(projects) == 1 else _batch(projects, videos, crf, place)
+        cost = run([*OURS, *rendering, "--json", "--root", root], os.environ, _server())
+    return _sample(cost, videos, lossless)
 
 
-def _render(project: Path, output: Path, root: str) -> list[str | Path]:
-    return [*OURS, "render", project, "-o", output, "--json", "--fresh", "--root", root]
+def _render(project: Path, video: Path, crf: int) -> list[str | Path]:
+    return ["render", project, "-o", video, "--crf", str(crf)]
+
+
+def _batch(projects: Sequence[Path], videos: Sequence[Path], crf: int, place: Path) -> list[str | Path]:
+    rows = place / "rows.jsonl"
+    pairs = zip(projects, videos, strict=True)
+    rows.write_text(
+        "".join(json.dumps({"project": str(of.absolute()), "output": str(to.absolute())}) + "\n" for of, to in pairs)
+    )
+    return ["batch", rows, "--config", json.dumps({"crf": crf})]
 
 
 def _server() -> list[int]:
@@ -91,12 +114,15 @@ def _server() -> list[int]:
     return memory.processes(running["pid"])
 
 
-def _sample(cost: Cost, video: Path, lossless: Path) -> Sample:
-    frames = len(video_stream(toolchain.ffmpeg(), video, decode=False).packets)
-    return Sample(cost, frames, video.stat().st_size, ssim(video, lossless))
+def _sample(cost: Cost, videos: Sequence[Path], lossless: Path) -> Sample:
+    frames = sum(len(video_stream(toolchain.ffmpeg(), video, decode=False).packets) for video in videos)
+    return Sample(cost, frames, sum(video.stat().st_size for video in videos), ssim(videos[0], lossless))
 
 
-def _theirs(reference: Reference, project: Path, video: Path, lossless: Path, crf: int) -> Sample:
-    command = reference.command(project, video, ("--crf", str(crf)))
-    cost = run(command, reference.environment)
-    return _sample(cost, video, lossless)
+def _theirs(reference: Reference, projects: Sequence[Path], place: Path, lossless: Path, crf: int) -> Sample:
+    videos = [place / f"theirs-{project.name}.mp4" for project in projects]
+    costs = [
+        run(reference.command(project, video, ("--crf", str(crf))), reference.environment)
+        for project, video in zip(projects, videos, strict=True)
+    ]
+    return _sample(together(costs), videos, lossless)

@@ -55,6 +55,11 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str], servers: 
     return Cost(cpu, wall, watch.peak)
 
 
+def together(costs: Sequence[Cost]) -> Cost:
+    """What commands cost that were run one after another."""
+    return Cost(sum(each.cpu for each in costs), sum(each.wall for each in costs), max(each.memory for each in costs))
+
+
 def ssim(video: Path, lossless: Path) -> float:
     """The mean structural similarity of a video's frames, all planes, to those of the videos that `lossless` lists."""
     converted = "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_inp,format=yuv420p"

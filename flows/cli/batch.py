@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from flows.cli.reporting import Json, plain, reported
 from flows.cli.stacks import Root, StackName
+from flows.cli.starting import prefect_api, ready_workers
 from flows.console import lasting, size
 from lambda_handler import storage
 from lambda_handler.errors import InvalidConfig
@@ -26,7 +28,7 @@ def batch(
     ] = None,
     project: Annotated[str | None, typer.Option(help="Project of rows that name none.")] = None,
     config: Annotated[str | None, typer.Option(help="How to render, as JSON; a row's own fields win.")] = None,
-    in_flight: Annotated[int, typer.Option(min=1, max=50, help="Renders at once.")] = 1,
+    in_flight: Annotated[int | None, typer.Option(min=1, max=50, help="Renders at once; two.")] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes; as many as there are cores.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row, and render none.")] = False,
     root: Root = None,
@@ -35,12 +37,11 @@ def batch(
 ) -> None:
     """Render many videos. Every row is checked before one is started, and one that fails does not stop the others."""
     with reported(as_json):
-        from flows.prefect_server import connected, ensure_api  # noqa: PLC0415 - prefect takes 2 s to import
-
-        api = ensure_api()
+        named = (rows.absolute().parent, *_folders(project, output))
+        here = LocalStack(root=(root or default_root()).absolute(), allowed=(Path.cwd(), *named))
+        here = here.model_copy(update={"processes": workers}) if workers else here
         console = Console(stderr=True, quiet=as_json, highlight=False)
-        console.print(f"Prefect UI  {api.ui_url}")
-        with connected(api.api_url, quiet=True):
+        with nullcontext() if stack or dry_run else ready_workers(here), prefect_api(console):
             from flows.batch import render_batch  # noqa: PLC0415 - after the API is known
             from flows.rows import BatchRequest  # noqa: PLC0415 - see above
 
@@ -49,12 +50,9 @@ def batch(
                 project=project,
                 output=output,
                 config=_config(config),
-                in_flight=in_flight,
                 dry_run=dry_run,
+                **({"in_flight": in_flight} if in_flight else {}),
             )
-            named = (rows.absolute().parent, *_folders(project, output))
-            here = LocalStack(root=(root or default_root()).absolute(), allowed=(Path.cwd(), *named))
-            here = here.model_copy(update={"processes": workers}) if workers else here
             with storage.allowing([rows.absolute().parent]), console.status("Rendering…"):
                 outcome = render_batch(request, stack or here)
     if as_json:

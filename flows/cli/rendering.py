@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +12,7 @@ from rich.console import Console
 
 from flows.cli.reporting import Json, plain, reported
 from flows.cli.stacks import Root, StackName, chosen, folder_of
+from flows.cli.starting import prefect_api, ready_workers
 from flows.console import RenderBar, lasting, size
 from flows.request import RenderRequest, check, format_for, pinned, plan_event, recorded, render_folder, uri_of
 from flows.status import find
@@ -23,12 +21,10 @@ from lambda_handler import storage
 from lambda_handler.errors import InvalidConfig
 from lambda_handler.events import Config, parse_config, to_wire
 from lambda_handler.render_folder import RenderFolder, is_part
-from tasks.invoke import Invoker, invoker, invoking
 from tasks.local_stack import LocalStack, default_root
 
 if TYPE_CHECKING:
     from flows.render import RenderOutcome
-    from tasks.stack import Stack
 
 
 def render(
@@ -101,7 +97,7 @@ def resume(
         with chosen(stack, root) as named:
             folder = find(render, named.renders)
             place = _allowing_what_was_asked_for(named, folder, workers) if isinstance(named, LocalStack) else named
-        with _workers(place), _prefect(console) as ui, place.storage():
+        with ready_workers(place), prefect_api(console) as ui, place.storage():
             from flows.render import resume as resume_flow  # noqa: PLC0415 - after the API is known
 
             with RenderBar(folder, console):
@@ -170,13 +166,13 @@ def _request(
 def _run(request: RenderRequest, stack: LocalStack, *, fresh: bool, console: Console) -> tuple[RenderOutcome, str]:
     request = pinned(request, stack)
     folder = RenderFolder(render_folder(request, stack))
-    with _workers(stack) as workers, stack.storage():
+    with ready_workers(stack) as workers, stack.storage():
         if fresh:
             storage.delete_all(folder.prefix, filter(is_part, storage.listing(folder.prefix)))
         # A mark of before is no mark of this run: the plan would hear it, too.
         storage.delete(folder.cancel)
         workers.begin(to_wire(plan_event(request, stack)))
-        with _prefect(console) as ui:
+        with prefect_api(console) as ui:
             from flows.render import render as render_flow  # noqa: PLC0415 - after the API is known
 
             with RenderBar(folder, console):
@@ -190,35 +186,6 @@ def _allowing_what_was_asked_for(stack: LocalStack, folder: RenderFolder, worker
         request = recorded(folder.prefix)
     allowed = (where, storage.path_of(request.project), storage.path_of(request.output).parent)
     return stack.model_copy(update={"allowed": allowed, **({"processes": workers} if workers else {})})
-
-
-@contextmanager
-def _workers(stack: Stack) -> Iterator[Invoker]:
-    """The stack's invoker, its workers begun: the sooner, the more is done when Prefect is imported."""
-    with invoking(stack):
-        workers = invoker(stack)
-        workers.make_ready()
-        yield workers
-
-
-@contextmanager
-def _prefect(console: Console) -> Iterator[str]:
-    """Runs flows against the API that there is, and says which; gives the address of its UI."""
-    # Importing makes a lot and throws little away: it is looked for later, and not among the modules.
-    gc.disable()
-    from flows.prefect_server import connected, ensure_api  # noqa: PLC0415 - prefect takes 2 s to import
-
-    with console.status("Looking for Prefect…"):
-        api = ensure_api()
-    if api.notice:
-        console.print(f"[yellow]notice[/yellow]  {plain(api.notice)}")
-    console.print(f"Prefect UI  {api.ui_url}" + ("  (started in the background)" if api.started else ""))
-    with connected(api.api_url, quiet=True):
-        import flows.render  # noqa: F401, PLC0415 - after the API is known
-
-        gc.freeze()
-        gc.enable()
-        yield api.ui_url
 
 
 def _tell(outcome: RenderOutcome, ui: str) -> None:
