@@ -192,6 +192,10 @@ def _started_on(port: int) -> Running:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "DO_NOT_TRACK": "1",
+        # Each change of a task run is a transaction of its own, else: a quarter of what the server does for a render.
+        # Shorter than a second is none at all to Prefect, which asks without a pause then.
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
     }
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
     running, process = start(command, environment, home, log, f"http://{HOST}:{port}/api")
