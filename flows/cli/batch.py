@@ -37,6 +37,7 @@ def batch(
 ) -> None:
     """Render many videos. Every row is checked before one is started, and one that fails does not stop the others."""
     with reported(as_json):
+        common = _config(config)
         named = (rows.absolute().parent, *_folders(project, output))
         here = LocalStack(root=(root or default_root()).absolute(), allowed=(Path.cwd(), *named))
         here = here.model_copy(update={"processes": workers}) if workers else here
@@ -49,7 +50,7 @@ def batch(
                 rows=str(rows.absolute()),
                 project=project,
                 output=output,
-                config=_config(config),
+                config=common,
                 dry_run=dry_run,
                 **({"in_flight": in_flight} if in_flight else {}),
             )
