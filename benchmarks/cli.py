@@ -53,10 +53,9 @@ def main(
             place.mkdir(parents=True, exist_ok=True)
             lossless = _lossless(project.resolve(), place.resolve() / "lossless")
             ours, theirs = [], []
-            projects = [_copied(project, place / "projects" / str(index)) for index in range(videos)]
             for _ in range(rounds):
-                ours.append(_ours(projects, place, lossless, crf))
-                theirs.append(_theirs(reference.where(online), projects, place, lossless, crf))
+                ours.append(_ours(project, videos, place, lossless, crf))
+                theirs.append(_theirs(reference.where(online), project, videos, place, lossless, crf))
             shutil.rmtree(lossless.parent)
             lines.append(Line(name, still, tuple(ours), tuple(theirs)))
             typer.echo(tabled(lines[-1:]).splitlines()[2])
@@ -79,33 +78,21 @@ def _lossless(project: Path, folder: Path) -> Path:
     return listed
 
 
-def _copied(project: Path, folder: Path) -> Path:
-    """A copy that is no copy to whoever goes by what is in it: none is found rendered already."""
-    shutil.copytree(project, folder, dirs_exist_ok=True)
-    page = folder / "index.html"
-    page.write_text(f"{page.read_text('utf-8')}<!-- {folder.name} -->\n", "utf-8")
-    return folder
-
-
-def _ours(projects: Sequence[Path], place: Path, lossless: Path, crf: int) -> Sample:
-    videos = [place / f"ours-{project.name}.mp4" for project in projects]
+def _ours(project: Path, videos: int, place: Path, lossless: Path, crf: int) -> Sample:
+    rendering = _render(project, place, crf) if videos == 1 else _batch(project, videos, place, crf)
     with tempfile.TemporaryDirectory(prefix="bench-") as root:
-        rendering = _render(projects[0], videos[0], crf) if len(projects) == 1 else _batch(projects, videos, crf, place)
         cost = run([*OURS, *rendering, "--json", "--root", root], os.environ, _server())
-    return _sample(cost, videos, lossless)
+    return _sample(cost, [place / f"ours-{row}.mp4" for row in range(1, videos + 1)], lossless)
 
 
-def _render(project: Path, video: Path, crf: int) -> list[str | Path]:
-    return ["render", project, "-o", video, "--crf", str(crf)]
+def _render(project: Path, place: Path, crf: int) -> list[str | Path]:
+    return ["render", project, "-o", place / "ours-1.mp4", "--crf", str(crf)]
 
 
-def _batch(projects: Sequence[Path], videos: Sequence[Path], crf: int, place: Path) -> list[str | Path]:
+def _batch(project: Path, videos: int, place: Path, crf: int) -> list[str | Path]:
     rows = place / "rows.jsonl"
-    pairs = zip(projects, videos, strict=True)
-    rows.write_text(
-        "".join(json.dumps({"project": str(of.absolute()), "output": str(to.absolute())}) + "\n" for of, to in pairs)
-    )
-    return ["batch", rows, "--config", json.dumps({"crf": crf})]
+    rows.write_text("{}\n" * videos)
+    return ["batch", rows, "--project", project, "-o", place / "ours-{row}.mp4", "--config", json.dumps({"crf": crf})]
 
 
 def _server() -> list[int]:
@@ -119,10 +106,7 @@ def _sample(cost: Cost, videos: Sequence[Path], lossless: Path) -> Sample:
     return Sample(cost, frames, sum(video.stat().st_size for video in videos), ssim(videos[0], lossless))
 
 
-def _theirs(reference: Reference, projects: Sequence[Path], place: Path, lossless: Path, crf: int) -> Sample:
-    videos = [place / f"theirs-{project.name}.mp4" for project in projects]
-    costs = [
-        run(reference.command(project, video, ("--crf", str(crf))), reference.environment)
-        for project, video in zip(projects, videos, strict=True)
-    ]
-    return _sample(together(costs), videos, lossless)
+def _theirs(reference: Reference, project: Path, videos: int, place: Path, lossless: Path, crf: int) -> Sample:
+    made = [place / f"theirs-{row}.mp4" for row in range(1, videos + 1)]
+    costs = [run(reference.command(project, video, ("--crf", str(crf))), reference.environment) for video in made]
+    return _sample(together(costs), made, lossless)

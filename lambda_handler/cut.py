@@ -87,7 +87,10 @@ def _drawn(composition: CompositionPage, kind: PictureKind, seconds: float) -> t
 
 
 def _count(frames: int, speed: Speed, workers: int | None) -> int:
-    """How many chunks of about the wanted length; on one machine as many for each worker: they end together."""
+    """How many chunks of about the wanted length; on one machine as many for each worker: they end together.
+
+    For each worker no more of them than `slices` makes in all: else it would cut without regard to workers.
+    """
     wanted = _wanted(speed)
     if workers is None:
         return max(1, round(frames / wanted))

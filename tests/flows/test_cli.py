@@ -67,6 +67,17 @@ def test_a_batch_may_touch_what_the_command_names(server: PrefectApi, project: P
     assert [row["state"] for row in json.loads(done.stdout)["rows"]] == ["checked", "checked"]
 
 
+def test_a_batch_renders_its_rows(server: PrefectApi, project: Project, tmp_path: Path) -> None:
+    """Two videos of one project, each where the command says."""
+    rows = tmp_path / "two.jsonl"
+    rows.write_text("{}\n{}\n")
+    videos = tmp_path / "{row}.mp4"
+    done = _run("batch", rows, "--project", project(), "-o", videos, "--root", tmp_path / "root", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [row["state"] for row in json.loads(done.stdout)["rows"]] == ["rendered", "rendered"]
+    assert (tmp_path / "1.mp4").stat().st_size == (tmp_path / "2.mp4").stat().st_size > 0
+
+
 @pytest.mark.parametrize(
     ("options", "code", "says"),
     [
